@@ -1,0 +1,45 @@
+/**
+ * Immutable objects by key. Rules: SPEC.md (BS...). Written so that any S3 can keep every promise.
+ *
+ * Keys: segments of `[A-Za-z0-9._-]` joined by `/`, at most 512 characters; no segment is `.` or `..`; no key is a
+ * folder of another.
+ */
+export interface BlockStore {
+  /**
+   * Writes an object whole and durably, or not at all. A key is written once: `exists` says that an object was already
+   * there, which is left as it is.
+   *
+   * @throws {PlayheadError} `unavailable` when the outcome is not known; repeating is safe
+   */
+  put(key: string, bytes: Uint8Array): Promise<'created' | 'exists'>;
+
+  /**
+   * Reads a range, or the whole object.
+   *
+   * @throws {PlayheadError} `not_found`; `range_not_satisfiable` when the range does not lie inside of the object
+   */
+  get(key: string, range?: ByteRange): Promise<Uint8Array>;
+
+  /** Size in bytes, or null when there is no such object. */
+  size(key: string): Promise<number | null>;
+
+  /** Objects whose key begins with `prefix`, in ascending order of key (UTF-8 bytes). */
+  list(prefix: string): AsyncIterable<StoredObject>;
+
+  /** Removes an object; one that is not there is no error. */
+  delete(key: string): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface ByteRange {
+  /** First byte, from 0. */
+  readonly offset: number;
+  /** At least 1. */
+  readonly length: number;
+}
+
+export interface StoredObject {
+  readonly key: string;
+  readonly bytes: number;
+}

@@ -1,0 +1,101 @@
+import type { Flush, FlushBlock, Offset, Partition, SessionFact, SessionInfo, Signal, Position } from '@playhead/schemas';
+
+/**
+ * What is known of sessions, for lists, players and analysts. A projection of the log: everything in it can be rebuilt.
+ * Rules: SPEC.md (CA...).
+ *
+ * Writers call in log order per partition and only with valid flushes (the chain rule is the caller's); repeating a call,
+ * also from two processes at once, changes nothing.
+ */
+export interface Catalog {
+  /** Creates or upgrades the tables. Safe to call by many processes at once. */
+  migrate(): Promise<void>;
+
+  /** How far the projection of a partition has come. All zero or NO_OFFSET in the beginning. */
+  progress(partition: Partition): Promise<CatalogProgress>;
+
+  /**
+   * Takes over one valid flush: its blocks and signals become visible no later than its end in `progress` and `blocks`.
+   *
+   * @param flushesNext where to read `playhead.flushes` on after this flush
+   * @param signals of all blocks of the flush
+   */
+  applyFlush(flush: Flush, flushesNext: Offset, signals: readonly SignalRow[]): Promise<void>;
+
+  /** Takes over lifecycle facts of one partition, in log order. `sessionsNext`: where to read `playhead.sessions` on. */
+  applyFacts(partition: Partition, facts: readonly PositionedFact[], sessionsNext: Offset): Promise<void>;
+
+  /** Newest start first. */
+  sessions(query: SessionsQuery): Promise<readonly SessionInfo[]>;
+
+  /** One session, or null. */
+  session(projectId: string, sessionId: string): Promise<SessionInfo | null>;
+
+  /**
+   * The blocks of a session in order of position, and the end of the partition's valid chain that they reach to: every
+   * flush up to `chainEnd` is in the answer, none behind it.
+   */
+  blocks(projectId: string, sessionId: string, partition: Partition): Promise<SessionBlocks>;
+
+  /** The signals of a session in order of position. */
+  signals(projectId: string, sessionId: string): Promise<readonly SignalRow[]>;
+
+  /** Somebody began to watch. */
+  recordView(view: SessionView): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface CatalogProgress {
+  /** `lastOffset` of the last valid flush applied; NO_OFFSET before the first. */
+  readonly chainEnd: Offset;
+  readonly flushesNext: Offset;
+  readonly sessionsNext: Offset;
+}
+
+export interface PositionedFact {
+  readonly offset: Offset;
+  readonly fact: SessionFact;
+}
+
+export interface SignalRow {
+  readonly projectId: string;
+  readonly sessionId: string;
+  readonly windowId: string;
+  readonly position: Position;
+  readonly timestampMs: number;
+  readonly signal: Signal;
+}
+
+export interface SessionsQuery {
+  readonly projectId: string;
+  /** Only sessions that started before this Unix ms: the cursor of the next page. */
+  readonly startedBeforeMs?: number;
+  readonly live?: boolean;
+  /** Bounds: 1 .. 500. */
+  readonly limit: number;
+}
+
+/** A block and the object that it is in. */
+export interface StoredBlock extends FlushBlock {
+  readonly objectKey: string;
+  /** `lastOffset` of the flush: which step of the chain the block belongs to. */
+  readonly flushLastOffset: Offset;
+}
+
+export interface SessionBlocks {
+  readonly chainEnd: Offset;
+  /** Also entries without frames (`blockLength` 0): their marks count. */
+  readonly blocks: readonly StoredBlock[];
+  /** Trimmed ranges of the partition that lie inside of the session's life. */
+  readonly gaps: readonly { readonly firstOffset: Offset; readonly lastOffset: Offset }[];
+}
+
+export interface SessionView {
+  readonly projectId: string;
+  readonly sessionId: string;
+  readonly watchId: string;
+  /** Who: the member or token name. */
+  readonly viewer: string;
+  readonly startedAtMs: number;
+}
