@@ -1,0 +1,1 @@
+export { memoryCatalog } from './memory-catalog.ts';

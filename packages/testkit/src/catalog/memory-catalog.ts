@@ -1,0 +1,187 @@
+import type {
+  Catalog,
+  CatalogProgress,
+  PositionedFact,
+  SessionBlocks,
+  SessionsQuery,
+  SessionView,
+  SignalRow,
+  StoredBlock,
+} from '@playhead/ports';
+import type { Flush, Offset, Partition, SessionInfo } from '@playhead/schemas';
+import { comparePositions, formatPosition, NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
+import type { KnownGap, KnownSession } from './session-summary.ts';
+import { gapsOfLife, summarise } from './session-summary.ts';
+
+/** What is known of a session, and what of it must not be taken twice. */
+interface MemorySession {
+  readonly projectId: string;
+  readonly sessionId: string;
+  /** By `partition/flushLastOffset`. */
+  readonly blocks: Map<string, StoredBlock & { readonly partition: Partition }>;
+  readonly facts: Map<'started' | 'ended', PositionedFact>;
+  /** By position. */
+  readonly signals: Map<string, SignalRow>;
+}
+
+interface MemoryPartition {
+  progress: CatalogProgress;
+  /** Latest receipt in the flush that ends the chain, Unix ms; 0 when it had no block. */
+  lastReceivedAtMs: number;
+  readonly gaps: KnownGap[];
+}
+
+/** A catalog that lives as long as the process: for tests and simulations. Passes `catalogContract`. */
+export function memoryCatalog(): Catalog {
+  const sessions = new Map<string, MemorySession>();
+  const partitions = new Map<Partition, MemoryPartition>();
+  const views = new Map<string, SessionView>();
+  let closed = false;
+
+  // Ids have no blank, so the joined key is unambiguous.
+  const sessionOf = (projectId: string, sessionId: string): MemorySession => {
+    const key = `${projectId} ${sessionId}`;
+    let session = sessions.get(key);
+    if (!session) {
+      session = { projectId, sessionId, blocks: new Map(), facts: new Map(), signals: new Map() };
+      sessions.set(key, session);
+    }
+    return session;
+  };
+  const partitionOf = (partition: Partition): MemoryPartition => {
+    let state = partitions.get(partition);
+    if (!state) {
+      state = {
+        progress: { chainEnd: NO_OFFSET, flushesNext: toOffset(0), sessionsNext: toOffset(0) },
+        lastReceivedAtMs: 0,
+        gaps: [],
+      };
+      partitions.set(partition, state);
+    }
+    return state;
+  };
+  const assertOpen = (): void => {
+    if (closed) throw new PlayheadError('unavailable', 'The catalog is closed.');
+  };
+
+  return {
+    async migrate() {
+      assertOpen();
+    },
+
+    async progress(partition) {
+      assertOpen();
+      return partitionOf(partition).progress;
+    },
+
+    async applyFlush(flush: Flush, flushesNext: Offset, signals: readonly SignalRow[]) {
+      assertOpen();
+      const state = partitionOf(flush.partition);
+      const { progress } = state;
+      if (flush.lastOffset > progress.chainEnd) {
+        const received = flush.blocks.map((block) => block.firstReceivedAtMs);
+        if (flush.gap) {
+          const receivedBeforeMs = received.length > 0 ? Math.min(...received) : flush.createdAtMs;
+          state.gaps.push({ ...flush.gap, receivedAfterMs: state.lastReceivedAtMs, receivedBeforeMs });
+        }
+        state.lastReceivedAtMs = Math.max(0, ...flush.blocks.map((block) => block.lastReceivedAtMs));
+      }
+      for (const block of flush.blocks) {
+        const { blocks } = sessionOf(block.projectId, block.sessionId);
+        const key = `${flush.partition}/${flush.lastOffset}`;
+        if (blocks.has(key)) continue;
+        // Copies: a caller's bytes may be views into a buffer that it uses again.
+        const marks = block.marks.slice();
+        const frameIndex = block.frameIndex.slice();
+        const { objectKey, partition, lastOffset: flushLastOffset } = flush;
+        blocks.set(key, { ...block, marks, frameIndex, objectKey, flushLastOffset, partition });
+      }
+      for (const row of signals) {
+        const rows = sessionOf(row.projectId, row.sessionId).signals;
+        const key = formatPosition(row.position);
+        if (!rows.has(key)) rows.set(key, row);
+      }
+      state.progress = {
+        chainEnd: max(progress.chainEnd, flush.lastOffset),
+        flushesNext: max(progress.flushesNext, flushesNext),
+        sessionsNext: progress.sessionsNext,
+      };
+    },
+
+    async applyFacts(partition, facts, sessionsNext) {
+      assertOpen();
+      for (const positioned of facts) {
+        const { fact, offset } = positioned;
+        const known = sessionOf(fact.projectId, fact.sessionId).facts;
+        const first = known.get(fact.kind);
+        if (!first || offset < first.offset) known.set(fact.kind, positioned);
+      }
+      const state = partitionOf(partition);
+      state.progress = { ...state.progress, sessionsNext: max(state.progress.sessionsNext, sessionsNext) };
+    },
+
+    async sessions(query: SessionsQuery) {
+      assertOpen();
+      if (!Number.isInteger(query.limit) || query.limit < 1 || query.limit > 500) throw new RangeError(`limit ${query.limit}`);
+      const { startedBeforeMs = Number.POSITIVE_INFINITY, live } = query;
+      const found = [...sessions.values()]
+        .filter((session) => session.projectId === query.projectId)
+        .map(infoOf)
+        .filter((info) => info !== null)
+        .filter((info) => info.startedAtMs < startedBeforeMs && (live === undefined || info.live === live))
+        .sort((a, b) => b.startedAtMs - a.startedAtMs || (a.sessionId < b.sessionId ? -1 : 1));
+      const last = found[Math.min(query.limit, found.length) - 1];
+      // The cursor is a time, so a page never ends between two sessions of the same millisecond.
+      return last === undefined ? [] : found.filter((info) => info.startedAtMs >= last.startedAtMs);
+    },
+
+    async session(projectId, sessionId) {
+      assertOpen();
+      const session = sessions.get(`${projectId} ${sessionId}`);
+      return session ? infoOf(session) : null;
+    },
+
+    async blocks(projectId, sessionId, partition): Promise<SessionBlocks> {
+      assertOpen();
+      const { progress, gaps } = partitionOf(partition);
+      const session = sessions.get(`${projectId} ${sessionId}`);
+      const blocks = [...(session?.blocks.values() ?? [])]
+        .filter((block) => block.partition === partition && block.flushLastOffset <= progress.chainEnd)
+        .sort((a, b) => a.flushLastOffset - b.flushLastOffset)
+        .map(({ partition: _partition, ...block }): StoredBlock => block);
+      return { chainEnd: progress.chainEnd, blocks, gaps: gapsOfLife(gaps, session ? infoOf(session) : null, blocks) };
+    },
+
+    async signals(projectId, sessionId) {
+      assertOpen();
+      const rows = sessions.get(`${projectId} ${sessionId}`)?.signals.values() ?? [];
+      return [...rows].sort((a, b) => comparePositions(a.position, b.position));
+    },
+
+    async recordView(view) {
+      assertOpen();
+      if (!views.has(view.watchId)) views.set(view.watchId, view);
+    },
+
+    async close() {
+      closed = true;
+    },
+  };
+}
+
+function infoOf(session: MemorySession): SessionInfo | null {
+  const started = session.facts.get('started')?.fact;
+  const ended = session.facts.get('ended')?.fact;
+  const known: KnownSession = {
+    projectId: session.projectId,
+    sessionId: session.sessionId,
+    started: started?.kind === 'started' ? started : null,
+    ended: ended?.kind === 'ended' ? ended : null,
+    blocks: [...session.blocks.values()].sort((a, b) => a.flushLastOffset - b.flushLastOffset),
+  };
+  return summarise(known);
+}
+
+function max(a: Offset, b: Offset): Offset {
+  return a > b ? a : b;
+}
