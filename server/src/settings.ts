@@ -1,0 +1,115 @@
+import { parseArgs } from 'node:util';
+
+/**
+ * Every setting of the one-process server, in one table: `--help`, the environment, validation and docs/settings.md all
+ * come from it.
+ */
+interface SettingRow<T> {
+  readonly flag: string;
+  readonly env: string;
+  readonly fallback: T;
+  readonly unit: string;
+  readonly about: string;
+  /** @throws {SettingFault} */
+  readonly parse: (text: string) => T;
+}
+
+/** A setting that cannot be used, and why: shown to the operator as it is. */
+export class SettingFault extends Error {
+  override readonly name = 'SettingFault';
+}
+
+function text(value: string): string {
+  if (value.trim() === '') throw new SettingFault('must not be empty');
+  return value;
+}
+
+function integer(min: number, max: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (!/^\d+$/.test(value) || number < min || number > max) throw new SettingFault(`must be a whole number from ${min} to ${max}`);
+    return number;
+  };
+}
+
+function oneOf<T extends string>(...choices: readonly T[]): (value: string) => T {
+  return (value) => {
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice === undefined) throw new SettingFault(`must be one of ${choices.join(', ')}`);
+    return choice;
+  };
+}
+
+function row<T>(flag: string, fallback: T, parse: (text: string) => T, unit: string, about: string): SettingRow<T> {
+  return { flag, env: `PLAYHEAD_${flag.replaceAll('-', '_').toUpperCase()}`, fallback, unit, about, parse };
+}
+
+export const SETTINGS = {
+  data: row('data', './data', text, 'path', 'Where everything is kept. One process per directory.'),
+  host: row('host', '127.0.0.1', text, 'address', 'Address to listen on. Anything but loopback opens the door to the network.'),
+  port: row('port', 4750, integer(0, 65_535), 'port', 'Port of the web app, the recorders and the API. 0 picks a free one.'),
+  shopPort: row('shop-port', 4751, integer(0, 65_535), 'port', 'Port of the demo shop. 0 picks a free one.'),
+  shop: row('shop', 'on', oneOf('on', 'off'), 'on, off', 'Whether the demo shop is served.'),
+  partitions: row('partitions', 4, integer(1, 1024), 'count', 'Partitions of the log. Fixed when the data directory is made.'),
+  flushAgeMs: row('flush-age-ms', 10_000, integer(100, 600_000), 'ms', 'A flush is made when its oldest upload is this old.'),
+  flushBytesMax: row('flush-bytes-max', 104_857_600, integer(1_048_576, 1_073_741_824), 'bytes', 'A flush is made when it has grown to this size.'),
+  sessionSilenceMs: row('session-silence-ms', 60_000, integer(1_000, 86_400_000), 'ms', 'A session ends after this silence of its last window.'),
+  logLevel: row('log-level', 'info', oneOf('debug', 'info', 'warn', 'error'), 'level', 'How much is logged.'),
+  logFormat: row('log-format', 'auto', oneOf('auto', 'pretty', 'json'), 'format', 'Lines for people, or JSON; auto: for people on a terminal.'),
+} as const;
+
+type SettingName = keyof typeof SETTINGS;
+type ValueOf<R> = R extends SettingRow<infer T> ? T : never;
+export type Settings = { readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)[Name]> };
+
+/**
+ * Reads the settings: a flag wins over the environment, that over the default.
+ *
+ * @param args the words behind the command
+ * @throws {SettingFault} naming the flag or variable at fault
+ */
+export function readSettings(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Settings | 'help' {
+  const flags = parseFlags(args);
+  if (flags['help'] === true) return 'help';
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const flag = flags[setting.flag];
+    const given = typeof flag === 'string' ? { from: `--${setting.flag}`, value: flag } : { from: setting.env, value: env[setting.env] };
+    if (given.value === undefined) {
+      values[name] = setting.fallback;
+      continue;
+    }
+    try {
+      values[name] = setting.parse(given.value);
+    } catch (error) {
+      if (error instanceof SettingFault) throw new SettingFault(`${given.from}=${given.value}: ${error.message}`);
+      throw error;
+    }
+  }
+  return values as Settings;
+}
+
+function parseFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
+  const options: Record<string, { type: 'string' | 'boolean'; short?: string }> = { help: { type: 'boolean', short: 'h' } };
+  for (const setting of Object.values(SETTINGS)) options[setting.flag] = { type: 'string' };
+  try {
+    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values as Record<string, string | boolean | undefined>;
+  } catch (error) {
+    throw new SettingFault(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The text of `--help`. */
+export function helpText(): string {
+  const lines = Object.values(SETTINGS).map((setting) => {
+    const left = `  --${setting.flag} <${setting.unit}>`;
+    return `${left.padEnd(34)} ${setting.about}\n${''.padEnd(34)} ${setting.env}, default ${setting.fallback}`;
+  });
+  return ['Playhead: session replay with live tailing, in one process.', '', '  npm start -- [flags]', '', ...lines, '', '  -h, --help'.padEnd(34) + ' This text.'].join('\n');
+}
+
+/** docs/settings.md: regenerated by `npm run docs`, compared in a test. */
+export function settingsDocument(): string {
+  const rows = Object.values(SETTINGS).map((setting) => `| \`--${setting.flag}\` | \`${setting.env}\` | ${setting.unit} | \`${setting.fallback}\` | ${setting.about} |`);
+  return ['# Settings', '', 'Made by `npm run docs` from `server/src/settings.ts`. A flag wins over the environment.', '', '| flag | environment | unit | default | what it does |', '|---|---|---|---|---|', ...rows, ''].join('\n');
+}
