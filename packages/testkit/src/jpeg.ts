@@ -40,7 +40,7 @@ export function jpegOf(options: JpegOptions | number = {}): Uint8Array<ArrayBuff
 
 const SOI = Uint8Array.of(0xff, 0xd8);
 const EOI = Uint8Array.of(0xff, 0xd9);
-const DQT = segment(0xdb, Uint8Array.of(0, ...new Array<number>(64).fill(8)));
+const DQT = segment(0xdb, new Uint8Array(65).fill(8, 1));
 /** Categories 0 to 8, each with a code of four bits equal to its number. */
 const DHT_DC = segment(0xc4, Uint8Array.of(0x00, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8));
 /** "End of block" only, as the one bit 0. */

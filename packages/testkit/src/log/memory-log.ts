@@ -41,7 +41,7 @@ const RECORD_BYTES = 256;
 
 /** An event log in memory that keeps every rule of the port but durability: it dies with the process. */
 export function memoryLog(options: MemoryLogOptions): EventLog {
-  const { partitions, codec, now = Date.now, holeEvery = 0, setTimer = systemClock.setTimer } = options;
+  const { partitions, codec, now = Date.now, holeEvery = 0, setTimer = (ms, run) => systemClock.setTimer(ms, run) } = options;
   const logs = new Map<string, PartitionLog>();
   const groups = new Groups(partitions, setTimer);
   const closing = new AbortController();

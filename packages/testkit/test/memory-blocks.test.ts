@@ -1,0 +1,3 @@
+import { blockStoreContract, memoryBlocks } from '@playhead/testkit';
+
+blockStoreContract('memoryBlocks', async () => ({ blocks: memoryBlocks() }));
