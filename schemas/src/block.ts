@@ -1,2 +1,271 @@
+import { decompress as zstdDecompress } from 'fzstd';
+import { BytesFault } from './bytes.ts';
+import { crc32 } from './crc32.ts';
+import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.ts';
+import { BLOCK_HEADER_BYTES, decodeFrameIndex, encodeFrameIndex } from './formats/frame-index.ts';
 import type { PositionedFrame } from './frame.ts';
-import type { BlockIndex } from './formats/frame-index.ts';
+import { imageSize } from './image-info.ts';
+
+/**
+ * A block: the frames of one session in one flush, decodable alone.
+ *
+ *     bytes v1 (big-endian):
+ *     ┌───────┬────────┬──────────────────┬─────────────┬───────────────┬───────────────┬───────────────────────────┐
+ *     │ "PHB" │ u8 = 1 │ u32 index length │ frame index │ pieces        │ pictures      │ u32 CRC-32 of all before  │
+ *     └───────┴────────┴──────────────────┴─────────────┴───────────────┴───────────────┴───────────────────────────┘
+ *
+ * - frame index: `formats/frame-index.ts`; the same bytes are in the flush record.
+ * - pieces: zstd frames, one behind the other. A piece holds text frames of one window and one track in order of position;
+ *   a DOM keyframe begins a piece, and a piece ends before it passes PIECE_RAW_BYTES (one larger frame has a piece alone).
+ * - pictures: as they came, one behind the other; byte-identical ones lie there once.
+ *
+ * So one picture is one range of the block, and the way from a keyframe is a run of whole pieces.
+ */
+const MAGIC = Uint8Array.of(0x50, 0x48, 0x42, 1);
+const CHECKSUM_BYTES = 4;
+
+/** Where a piece is cut, before compression. Larger ones gain little (zstd's window at level 3 is of this order) and cost a seek more. */
+export const PIECE_RAW_BYTES = 256 * 1024;
+
+/** How many earlier pictures of the same length and checksum are compared: only made-up pictures come near. */
+const LIKENESSES_MAX = 8;
+
+/** Compresses one piece into one zstd frame. */
+export type Compress = (raw: Uint8Array) => Uint8Array;
+
+/** Inflates one piece. `rawLength`: the bytes that come out; an implementation must not allocate much more for a lie. */
+export type Decompress = (compressed: Uint8Array, rawLength: number) => Uint8Array;
+
+/** What is wrong with a block, and where. */
+export class BlockFault extends Error {
+  override readonly name = 'BlockFault';
+  readonly code: 'magic' | 'version' | 'length' | 'checksum' | 'index' | 'piece';
+
+  constructor(code: BlockFault['code'], message: string, options?: { cause: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/**
+ * Lays the frames of one session out as a block.
+ *
+ * @param frames in ascending order of position
+ * @throws {RangeError} for frames out of order
+ */
+export function encodeBlock(frames: readonly PositionedFrame[], compress: Compress): { bytes: Uint8Array; frameIndex: Uint8Array } {
+  const windows = [...new Set(frames.map((frame) => frame.windowId))];
+  const cut = cutPieces(frames);
+  const pieces: PieceEntry[] = [];
+  const parts: Uint8Array[] = [];
+  let end = 0;
+  for (const { payloads, rawLength } of cut.pieces) {
+    const compressed = compress(concat(payloads, rawLength));
+    pieces.push({ offset: end, length: compressed.length, rawLength });
+    parts.push(compressed);
+    end += compressed.length;
+  }
+
+  const pictures = new PictureShelf(end);
+  const entries = frames.map((frame, i): FrameEntry => {
+    const { position, windowId, track, keyframe, timestampMs, payload } = frame;
+    const common = { position, windowId, track, keyframe, timestampMs, length: payload.length };
+    const place = cut.places[i];
+    if (place) return { ...common, piece: place.piece, offset: place.offset, width: 0, height: 0 };
+    const { width, height } = imageSize(payload) ?? { width: 0, height: 0 };
+    return { ...common, piece: -1, offset: pictures.place(payload), width, height };
+  });
+  const frameIndex = encodeFrameIndex({ windows, pieces, frames: entries });
+
+  const bytes = new Uint8Array(BLOCK_HEADER_BYTES + frameIndex.length + pictures.end + CHECKSUM_BYTES);
+  const view = new DataView(bytes.buffer);
+  bytes.set(MAGIC);
+  view.setUint32(4, frameIndex.length);
+  let at = BLOCK_HEADER_BYTES;
+  for (const part of [frameIndex, ...parts, ...pictures.payloads]) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  view.setUint32(at, crc32(bytes.subarray(0, at)));
+  return { bytes, frameIndex };
+}
+
+/**
+ * All frames of a block, in order of position. Magic, version, checksum and every length are verified. Payloads are views
+ * into the block and its inflated pieces.
+ *
+ * @throws {BlockFault} for anything but the whole bytes of a block
+ */
+export function decodeBlock(bytes: Uint8Array, decompress: Decompress = inflateZstd): PositionedFrame[] {
+  const index = decodeBlockIndex(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = bytes.length - CHECKSUM_BYTES;
+  const dataEnd = endOfData(index, BLOCK_HEADER_BYTES + view.getUint32(4));
+  if (dataEnd !== end) throw new BlockFault('length', `the index describes ${dataEnd} bytes, the block has ${end} before its checksum`);
+  const checksum = crc32(bytes.subarray(0, end));
+  if (view.getUint32(end) !== checksum) throw new BlockFault('checksum', 'the checksum does not match');
+  return framesOfBlock(index, bytes, index.frames, decompress);
+}
+
+/**
+ * The frame index of a block, from the block's bytes or from a beginning of them that holds the index.
+ * The checksum is not verified: it covers the whole block.
+ *
+ * @throws {BlockFault}
+ */
+export function decodeBlockIndex(bytes: Uint8Array): BlockIndex {
+  if (bytes.length < BLOCK_HEADER_BYTES + CHECKSUM_BYTES) throw new BlockFault('length', `${bytes.length} bytes are no block`);
+  if (bytes[0] !== MAGIC[0] || bytes[1] !== MAGIC[1] || bytes[2] !== MAGIC[2]) throw new BlockFault('magic', 'does not begin with "PHB"');
+  if (bytes[3] !== MAGIC[3]) throw new BlockFault('version', `block of version ${bytes[3]}`);
+  const indexLength = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(4);
+  if (indexLength > bytes.length - BLOCK_HEADER_BYTES) throw new BlockFault('length', `a frame index of ${indexLength} bytes does not fit`);
+  try {
+    return decodeFrameIndex(bytes.subarray(BLOCK_HEADER_BYTES, BLOCK_HEADER_BYTES + indexLength));
+  } catch (error) {
+    if (!(error instanceof BytesFault)) throw error;
+    throw new BlockFault('index', `frame index: ${error.message} (at byte ${error.at})`, { cause: error });
+  }
+}
+
+/**
+ * The frames of some entries of a block, inflating only the pieces that hold them, each once.
+ *
+ * @param index of the block: its own, or that of the flush record (they are the same bytes)
+ * @param bytes the block; only the pieces and pictures of `entries` are read
+ * @throws {BlockFault} `length`, `piece`
+ */
+export function framesOfBlock(
+  index: BlockIndex,
+  bytes: Uint8Array,
+  entries: readonly FrameEntry[],
+  decompress: Decompress = inflateZstd,
+): PositionedFrame[] {
+  const inflated = new Map<number, Uint8Array>();
+  return entries.map((entry) => {
+    const { position, windowId, track, keyframe, timestampMs, piece: number } = entry;
+    let source = number < 0 ? bytes : inflated.get(number);
+    if (source === undefined) {
+      const piece = index.pieces[number];
+      if (piece === undefined) throw new BlockFault('piece', `there is no piece ${number}`);
+      if (piece.offset + piece.length > bytes.length) throw new BlockFault('length', `piece ${number} lies behind the end of the block`);
+      source = inflatePiece(piece, bytes.subarray(piece.offset, piece.offset + piece.length), decompress);
+      inflated.set(number, source);
+    }
+    return { position, windowId, track, keyframe, timestampMs, payload: framePayload(entry, source) };
+  });
+}
+
+/**
+ * Inflates the bytes of one piece, which may have been read as a range.
+ *
+ * @throws {BlockFault} `piece` when they are damaged or not of the length that the index tells
+ */
+export function inflatePiece(piece: PieceEntry, compressed: Uint8Array, decompress: Decompress = inflateZstd): Uint8Array {
+  if (compressed.length !== piece.length) throw new BlockFault('piece', `a piece of ${piece.length} bytes, ${compressed.length} read`);
+  let raw: Uint8Array;
+  try {
+    raw = decompress(compressed, piece.rawLength);
+  } catch (error) {
+    throw new BlockFault('piece', 'a piece cannot be inflated', { cause: error });
+  }
+  if (raw.length !== piece.rawLength) throw new BlockFault('piece', `a piece of ${piece.rawLength} bytes gave ${raw.length}`);
+  return raw;
+}
+
+/**
+ * A view of one frame's payload.
+ *
+ * @param source the inflated piece that holds the frame; for a picture (`piece` -1) the block
+ * @throws {BlockFault} `length`
+ */
+export function framePayload(entry: FrameEntry, source: Uint8Array): Uint8Array {
+  const end = entry.offset + entry.length;
+  if (end > source.length) throw new BlockFault('length', `a frame ends at byte ${end} of ${source.length}`);
+  return source.subarray(entry.offset, end);
+}
+
+/** Inflates zstd with the small library that browsers use. The output's size is fixed beforehand, so that nothing can swell. */
+export function inflateZstd(compressed: Uint8Array, rawLength: number): Uint8Array {
+  return zstdDecompress(compressed, new Uint8Array(rawLength));
+}
+
+interface Piece {
+  readonly payloads: Uint8Array[];
+  rawLength: number;
+}
+
+/** Which piece each text frame goes to, and where in it; nothing for pictures. */
+function cutPieces(frames: readonly PositionedFrame[]): { pieces: Piece[]; places: ({ piece: number; offset: number } | undefined)[] } {
+  const pieces: Piece[] = [];
+  const open = new Map<string, number>();
+  const places = frames.map((frame) => {
+    if (frame.track === 'image') return undefined;
+    const run = `${frame.track} ${frame.windowId}`;
+    let number = open.get(run);
+    let piece = number === undefined ? undefined : pieces[number];
+    const beginsPiece = (frame.track === 'dom' && frame.keyframe) || (piece?.rawLength ?? 0) + frame.payload.length > PIECE_RAW_BYTES;
+    if (number === undefined || piece === undefined || beginsPiece) {
+      piece = { payloads: [], rawLength: 0 };
+      number = pieces.push(piece) - 1;
+      open.set(run, number);
+    }
+    const offset = piece.rawLength;
+    piece.payloads.push(frame.payload);
+    piece.rawLength += frame.payload.length;
+    return { piece: number, offset };
+  });
+  return { pieces, places };
+}
+
+/** Puts pictures one behind the other, each distinct one once. */
+class PictureShelf {
+  readonly payloads: Uint8Array[] = [];
+  readonly #alike = new Map<string, { payload: Uint8Array; offset: number }[]>();
+  #end: number;
+
+  constructor(offset: number) {
+    this.#end = offset;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  place(payload: Uint8Array): number {
+    const key = `${payload.length} ${crc32(payload)}`;
+    const alike = this.#alike.get(key) ?? [];
+    const same = alike.find((known) => equalBytes(known.payload, payload));
+    if (same) return same.offset;
+    const offset = this.#end;
+    this.#end += payload.length;
+    this.payloads.push(payload);
+    if (alike.length < LIKENESSES_MAX) alike.push({ payload, offset });
+    this.#alike.set(key, alike);
+    return offset;
+  }
+}
+
+function endOfData(index: BlockIndex, begin: number): number {
+  let end = begin;
+  for (const piece of index.pieces) end = piece.offset + piece.length;
+  for (const frame of index.frames) if (frame.piece < 0) end = Math.max(end, frame.offset + frame.length);
+  return end;
+}
+
+function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const [only] = parts;
+  if (only && parts.length === 1) return only;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, BytesFault } from './bytes.ts';
+import { ByteReader, BytesFault, ByteWriter } from './bytes.ts';
 import type { Upload } from './records/types.ts';
 
 /**

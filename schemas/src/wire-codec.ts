@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter, BytesFault } from './bytes.ts';
+import { ByteReader, BytesFault, ByteWriter } from './bytes.ts';
 import { FLAG_KEYFRAME } from './formats/frames.ts';
 import type { PositionedFrame } from './frame.ts';
 import { TRACK_CODE, trackOf } from './frame.ts';

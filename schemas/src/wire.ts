@@ -1,5 +1,5 @@
-import type { Offset } from './ids.ts';
 import type { PositionedFrame } from './frame.ts';
+import type { Offset } from './ids.ts';
 import type { EndReason, SessionCounts } from './records/types.ts';
 
 /**

@@ -1,6 +1,9 @@
 import { ByteWriter } from '../bytes.ts';
 import type { Frame } from '../frame.ts';
-import { TRACK_CODE } from '../frame.ts';
+import { TRACK_CODE, trackOf } from '../frame.ts';
+import type { BodyContext, DecodedBody } from './body.ts';
+import { readU64 } from './frame-bundle.ts';
+import { BodyFrames } from './frame-faults.ts';
 
 /**
  * The native body, format `frames`: what our browser recorder uploads (gzipped).
@@ -29,4 +32,33 @@ export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> 
     writer.raw(frame.payload);
   }
   return writer.bytes();
+}
+
+/** The frames of a native body up to the first fault. Never throws; payloads are views. */
+export function decodeFrames(bytes: Uint8Array, context: BodyContext): DecodedBody {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const frames = new BodyFrames(context);
+  const shared = Math.min(bytes.length, FRAMES_HEADER_BYTES);
+  for (let i = 0; i < shared; i++) {
+    if (bytes[i] !== FRAMES_MAGIC[i]) return frames.faulty('invalid_body', 0, 'does not begin with "PHF" and version 1');
+  }
+  if (shared < FRAMES_HEADER_BYTES) return frames.faulty('truncated_body', 0, `${shared} bytes of the header`);
+  let at = FRAMES_HEADER_BYTES;
+  while (at < bytes.length) {
+    if (bytes.length - at < FRAME_HEADER_BYTES) {
+      return frames.faulty('truncated_body', at, `${bytes.length - at} bytes of a header of ${FRAME_HEADER_BYTES}`);
+    }
+    const track = trackOf(view.getUint8(at));
+    if (track === undefined) return frames.faulty('frame_track_unknown', at, `track ${view.getUint8(at)}`);
+    const keyframe = (view.getUint8(at + 1) & FLAG_KEYFRAME) !== 0;
+    const timestampMs = readU64(view, at + 2, false);
+    const length = view.getUint32(at + 10);
+    const begin = at + FRAME_HEADER_BYTES;
+    const refused =
+      frames.refuseLength(length, bytes.length - begin, at) ??
+      frames.take(track, keyframe, timestampMs, bytes.subarray(begin, begin + length), at);
+    if (refused) return refused;
+    at = begin + length;
+  }
+  return frames.whole();
 }

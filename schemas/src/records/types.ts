@@ -1,5 +1,5 @@
-import type { Offset, Partition } from '../ids.ts';
 import type { Track } from '../frame.ts';
+import type { Offset, Partition } from '../ids.ts';
 
 /**
  * The records of every topic, as code sees them. Their bytes are the `.avsc` files beside this one

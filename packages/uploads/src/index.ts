@@ -1,0 +1,3 @@
+export * from './inflate-body.ts';
+export * from './pieces.ts';
+export * from './read-upload.ts';

@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import type { Schema } from 'avsc';
+import avro from 'avsc';
+import { ByteReader, BytesFault } from '../bytes.ts';
+import { toOffset } from '../ids.ts';
+import { checkAvroBytes } from './check-avro-bytes.ts';
+import type {
+  BodyFormat,
+  Flush,
+  FlushBlock,
+  Rejected,
+  SessionEnded,
+  SessionFact,
+  SessionStarted,
+  Topic,
+  TopicRecords,
+  Upload,
+  Watch,
+} from './types.ts';
+
+/**
+ * The records of every topic as bytes: plain Avro binary behind one byte.
+ *
+ *     ┌────────┬─────────────────────────┐
+ *     │ u8 = 1 │ Avro binary of the .avsc │
+ *     └────────┴─────────────────────────┘
+ *
+ * The byte is the version of all schemas together: it grows when a schema changes, and the old file stays beside the new
+ * one, so that every record ever written is read. For Node only: the `.avsc` files are read from disk, because Node
+ * imports no JSON under that name. The rest of this package, which browsers use, does not import this file.
+ */
+const RECORDS_VERSION = 1;
+const VERSION_BYTES = 1;
+
+function readSchema(name: string): Schema {
+  return JSON.parse(readFileSync(new URL(`${name}.avsc`, import.meta.url), 'utf8')) as Schema;
+}
+
+/** The parsed `.avsc` file of each topic's record. */
+export const AVRO_SCHEMAS: Readonly<Record<Topic, Schema>> = {
+  'playhead.uploads': readSchema('Upload'),
+  'playhead.flushes': readSchema('Flush'),
+  'playhead.sessions': readSchema('SessionFact'),
+  'playhead.watches': readSchema('Watch'),
+  'playhead.rejected': readSchema('Rejected'),
+};
+
+/** A record of a topic as avsc takes and gives it: bytes are Buffers, enum symbols have no hyphens, a union names its branch. */
+interface Shape<Code> {
+  toAvro(record: Code): object;
+  // biome-ignore lint: the shape of what avsc gives is what the schema says; the golden records and round trips test it.
+  fromAvro(value: never): Code;
+}
+
+const upload: Shape<Upload> = {
+  toAvro: (record) => ({ ...record, format: record.format.replaceAll('-', '_'), body: bufferOf(record.body) }),
+  fromAvro: (value: Upload) => ({
+    ...value,
+    format: value.format.replaceAll('_', '-') as BodyFormat,
+    facts: { ...value.facts },
+    body: plainBytes(value.body),
+  }),
+};
+
+const flush: Shape<Flush> = {
+  toAvro: (record) => ({
+    ...record,
+    blocks: record.blocks.map((block) => ({ ...block, marks: bufferOf(block.marks), frameIndex: bufferOf(block.frameIndex) })),
+  }),
+  fromAvro: (value: Flush) => ({
+    ...value,
+    prevLastOffset: toOffset(value.prevLastOffset),
+    firstOffset: toOffset(value.firstOffset),
+    lastOffset: toOffset(value.lastOffset),
+    gap: value.gap && { firstOffset: toOffset(value.gap.firstOffset), lastOffset: toOffset(value.gap.lastOffset) },
+    blocks: value.blocks.map(
+      (block): FlushBlock => ({
+        ...block,
+        firstOffset: toOffset(block.firstOffset),
+        lastOffset: toOffset(block.lastOffset),
+        counts: { ...block.counts },
+        facts: { ...block.facts },
+        marks: plainBytes(block.marks),
+        frameIndex: plainBytes(block.frameIndex),
+      }),
+    ),
+  }),
+};
+
+interface SessionFactBranch {
+  readonly 'playhead.SessionStarted'?: Omit<SessionStarted, 'kind'>;
+  readonly 'playhead.SessionEnded'?: Omit<SessionEnded, 'kind'>;
+}
+
+const sessionFact: Shape<SessionFact> = {
+  toAvro: ({ kind, ...fact }) => ({ [kind === 'started' ? 'playhead.SessionStarted' : 'playhead.SessionEnded']: fact }),
+  fromAvro: (value: SessionFactBranch) => {
+    const started = value['playhead.SessionStarted'];
+    if (started) return { kind: 'started', ...started, facts: { ...started.facts } };
+    return { kind: 'ended', ...(value['playhead.SessionEnded'] as Omit<SessionEnded, 'kind'>) };
+  },
+};
+
+const watch: Shape<Watch> = {
+  toAvro: (record) => record,
+  fromAvro: (value: Watch) => ({ ...value }),
+};
+
+const rejected: Shape<Rejected> = {
+  toAvro: (record) => ({ ...record, body: bufferOf(record.body) }),
+  fromAvro: (value: Rejected) => ({ ...value, offset: toOffset(value.offset), body: plainBytes(value.body) }),
+};
+
+const SHAPES: { readonly [T in Topic]: Shape<TopicRecords[T]> } = {
+  'playhead.uploads': upload,
+  'playhead.flushes': flush,
+  'playhead.sessions': sessionFact,
+  'playhead.watches': watch,
+  'playhead.rejected': rejected,
+};
+
+const TYPES = Object.fromEntries(
+  Object.entries(AVRO_SCHEMAS).map(([topic, schema]) => [topic, avro.Type.forSchema(structuredClone(schema))]),
+) as Readonly<Record<Topic, avro.Type>>;
+
+/** Encodes and decodes the records of every topic. */
+export const avroCodec = {
+  /**
+   * @throws {Error} for a record that is not of the schema: a missing field, a fraction where a whole number belongs
+   */
+  encode<T extends Topic>(topic: T, record: TopicRecords[T]): Uint8Array {
+    const type = TYPES[topic];
+    const value = SHAPES[topic].toAvro(record);
+    let bytes = Buffer.allocUnsafe(expectedBytes(record));
+    let end = type.encode(value, bytes, VERSION_BYTES);
+    if (end < 0) {
+      // What was missing is told as a negative number.
+      bytes = Buffer.allocUnsafe(bytes.length - end);
+      end = type.encode(value, bytes, VERSION_BYTES);
+    }
+    bytes[0] = RECORDS_VERSION;
+    return plainBytes(bytes.subarray(0, end));
+  },
+
+  /**
+   * @throws {BytesFault} for bytes that are not a record of the topic, whatever they hold; memory is bounded by them
+   */
+  decode<T extends Topic>(topic: T, bytes: Uint8Array): TopicRecords[T] {
+    const version = new ByteReader(bytes).u8();
+    if (version !== RECORDS_VERSION) throw new BytesFault(`record of version ${version}`, 0);
+    checkAvroBytes(AVRO_SCHEMAS[topic], bytes, VERSION_BYTES);
+    try {
+      const value = TYPES[topic].fromBuffer(bufferOf(bytes.subarray(VERSION_BYTES))) as never;
+      return SHAPES[topic].fromAvro(value);
+    } catch (error) {
+      throw new BytesFault(`not a record of ${topic}: ${error instanceof Error ? error.message : String(error)}`, VERSION_BYTES);
+    }
+  },
+};
+
+/** Room for most records at the first try. */
+function expectedBytes(record: object): number {
+  return 1024 + ('body' in record ? (record as { body: Uint8Array }).body.length : 0);
+}
+
+/** The same bytes as a Buffer, no copy. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The same bytes as a Uint8Array, no copy: a Buffer's `slice` does something else than code expects. */
+function plainBytes(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
