@@ -24,7 +24,7 @@ const BACKOFF_FIRST_MS = 250;
 
 /** @param url origin of the server; @param key write key of the project */
 export function openDoor(url: string, key: string): DoorClient {
-  const post = async (path: string, body: BodyInit | null, contentType: string): Promise<Response> => {
+  const post = async (path: string, body: string | Uint8Array<ArrayBuffer> | null, contentType: string): Promise<Response> => {
     for (let tries = 1; ; tries++) {
       const answer = await fetch(new URL(path, url), {
         method: 'POST',
@@ -47,7 +47,7 @@ export function openDoor(url: string, key: string): DoorClient {
       return (await answer.json()) as StartAnswer;
     },
     async upload(sessionId, query, body) {
-      const parameters = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+      const parameters = new URLSearchParams(Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]));
       await post(`${sessionPath(sessionId)}/uploads?${parameters}`, body, 'application/octet-stream');
     },
     async end(sessionId) {

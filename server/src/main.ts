@@ -49,18 +49,16 @@ main().then(
     if (code !== undefined) process.exitCode = code;
   },
   (error: unknown) => {
-    const known = error instanceof SettingFault || error instanceof DataDirectoryBusy || isAddressInUse(error);
-    process.stderr.write(`${known ? explain(error) : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.stderr.write(`${explain(error)}\n`);
     process.exit(error instanceof SettingFault ? 2 : 1);
   },
 );
 
-function isAddressInUse(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-}
-
-function explain(error: Error): string {
+/** What an operator can act on, without a stack; a stack for everything else. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
   if (error instanceof SettingFault) return `${error.message}\nnpm start -- --help lists the settings.`;
-  if (isAddressInUse(error)) return `${error.message}\nAnother program listens there. Choose another with --port and --shop-port.`;
-  return error.message;
+  if (error instanceof DataDirectoryBusy) return error.message;
+  if ('code' in error && error.code === 'EADDRINUSE') return `${error.message}\nAnother program listens there. Choose another with --port and --shop-port.`;
+  return error.stack ?? error.message;
 }

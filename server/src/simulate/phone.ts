@@ -61,7 +61,7 @@ export async function playPhone(door: DoorClient, options: PhoneOptions, tally: 
     tally.acknowledged++;
     tally.bytes += body.length;
     if (sending.repeat) tally.sentTwice++;
-    if (sending.heldBack) tally.outOfOrder++;
+    if (sending.outOfOrder) tally.outOfOrder++;
   }
   await door.end(sessionId);
   return sessionId;

@@ -42,18 +42,25 @@ export interface Sending {
   readonly atMs: number;
   readonly bundle: number;
   readonly repeat: boolean;
-  readonly heldBack: boolean;
+  /** It leaves after a bundle of later pictures. */
+  readonly outOfOrder: boolean;
 }
 
 /** When each bundle leaves: as it is full, some after their successor, some twice. In order of time. */
 export function planSendings(times: readonly number[], random: Random): Sending[] {
-  const sendings: Sending[] = [];
+  const departures: { readonly atMs: number; readonly bundle: number; readonly repeat: boolean }[] = [];
   for (let first = 0, bundle = 0; first < times.length; first += FRAMES_PER_BUNDLE, bundle++) {
     const full = times[Math.min(first + FRAMES_PER_BUNDLE, times.length) - 1] ?? 0;
     const heldBack = random() < HELD_BACK_SHARE && first + FRAMES_PER_BUNDLE < times.length;
     const atMs = full + (heldBack ? HELD_BACK_MS : 0);
-    sendings.push({ atMs, bundle, repeat: false, heldBack });
-    if (random() < SENT_TWICE_SHARE) sendings.push({ atMs: atMs + REPEAT_AFTER_MS, bundle, repeat: true, heldBack: false });
+    departures.push({ atMs, bundle, repeat: false });
+    if (random() < SENT_TWICE_SHARE) departures.push({ atMs: atMs + REPEAT_AFTER_MS, bundle, repeat: true });
   }
-  return sendings.sort((a, b) => a.atMs - b.atMs);
+  departures.sort((a, b) => a.atMs - b.atMs);
+  let newest = -1;
+  return departures.map((departure) => {
+    const outOfOrder = departure.bundle < newest && !departure.repeat;
+    newest = Math.max(newest, departure.bundle);
+    return { ...departure, outOfOrder };
+  });
 }

@@ -1,0 +1,34 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { SETTINGS, SettingFault, helpText, readSettings, settingsDocument } from '../src/settings.ts';
+
+describe('settings', () => {
+  test('a flag wins over the environment, which wins over the default', () => {
+    const env = { PLAYHEAD_PORT: '5000', PLAYHEAD_DATA: '/tmp/a' };
+    expect(readSettings(['--port', '6000'], env)).toMatchObject({ port: 6000, data: '/tmp/a', host: '127.0.0.1' });
+  });
+
+  test.each([
+    [['--port', 'many'], {}, /--port=many: must be a whole number from 0 to 65535/],
+    [['--shop', 'maybe'], {}, /--shop=maybe: must be one of on, off/],
+    [[], { PLAYHEAD_PARTITIONS: '0' }, /PLAYHEAD_PARTITIONS=0: must be a whole number from 1/],
+    [['--prot', '1'], {}, /--prot/],
+    [['extra'], {}, /extra/],
+  ])('%j with %j is refused by name', (args, env, message) => {
+    expect(() => readSettings(args, env)).toThrow(SettingFault);
+    expect(() => readSettings(args, env)).toThrow(message);
+  });
+
+  test('--help names every flag and variable', () => {
+    expect(readSettings(['--help'], {})).toBe('help');
+    for (const setting of Object.values(SETTINGS)) {
+      expect(helpText()).toContain(`--${setting.flag} `);
+      expect(helpText()).toContain(setting.env);
+    }
+  });
+
+  test('docs/settings.md is what `npm run docs` makes', async () => {
+    expect(await readFile(join(import.meta.dirname, '..', '..', 'docs', 'settings.md'), 'utf8')).toBe(settingsDocument());
+  });
+});

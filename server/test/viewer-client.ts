@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import type { ControlMessage, Position, PositionedFrame } from '@playhead/schemas';
+import { comparePositions, decodeFramesMessage, formatPosition } from '@playhead/schemas';
+
+/** What a viewer of the wire protocol has got so far, over all of its connections. */
+export interface ViewerClient {
+  readonly frames: readonly PositionedFrame[];
+  readonly control: readonly ControlMessage[];
+  /** Cuts the connection and joins again behind the last position. */
+  reconnect(): Promise<void>;
+  /** Resolves when `holds` is true, looked at after every message. */
+  until(holds: (viewer: ViewerClient) => boolean): Promise<void>;
+  close(): void;
+}
+
+/** Joins a session as the player does. @param url origin of the server */
+export async function joinSession(url: string, token: string, sessionId: string, from: string): Promise<ViewerClient> {
+  const frames: PositionedFrame[] = [];
+  const control: ControlMessage[] = [];
+  const waiting = new Set<() => void>();
+  let socket: WebSocket;
+
+  const open = async (start: string): Promise<void> => {
+    const address = new URL(`/v1/sessions/${sessionId}/live?from=${start}&token=${token}`, url);
+    address.protocol = 'ws:';
+    const opened = new WebSocket(address);
+    socket = opened;
+    opened.binaryType = 'arraybuffer';
+    opened.addEventListener('message', (event: MessageEvent<string | ArrayBuffer>) => {
+      if (socket !== opened) return;
+      if (typeof event.data === 'string') control.push(JSON.parse(event.data) as ControlMessage);
+      else frames.push(...decodeFramesMessage(new Uint8Array(event.data)).frames);
+      for (const look of waiting) look();
+    });
+    await new Promise<void>((resolve, reject) => {
+      opened.addEventListener('open', () => resolve());
+      opened.addEventListener('error', () => reject(new Error(`cannot join ${sessionId}`)));
+    });
+  };
+
+  await open(from);
+  const viewer: ViewerClient = {
+    frames,
+    control,
+    async reconnect() {
+      const last = frames.at(-1);
+      const cut = socket;
+      await open(last ? formatPosition(last.position) : from);
+      cut.close();
+    },
+    async until(holds) {
+      if (holds(viewer)) return;
+      await new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (!holds(viewer)) return;
+          waiting.delete(look);
+          resolve();
+        };
+        waiting.add(look);
+      });
+    },
+    close: () => socket.close(),
+  };
+  return viewer;
+}
+
+/** Hash of a frame's payload, to compare what was sent with what arrived. */
+export function payloadHash(payload: Uint8Array): string {
+  return createHash('sha256').update(payload).digest('hex').slice(0, 16);
+}
+
+/** True when every position is behind the one before it: in order, and nothing twice. */
+export function growing(positions: readonly Position[]): boolean {
+  return positions.every((position, index) => {
+    const before = positions[index - 1];
+    return before === undefined || comparePositions(before, position) < 0;
+  });
+}
