@@ -139,13 +139,13 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
     test('[CA3] a reader beside the writer never sees a chain end without the blocks before it', async () => {
       const reader = (await under.alongside?.()) ?? catalog;
       const flushes = 12;
-      let writing = true;
+      const written = new AbortController();
       const write = async (): Promise<void> => {
         for (let i = 0; i < flushes; i++) {
           const signals = [aSignalRow('session-a', i, 0, { kind: 'click' })];
           await catalog.applyFlush(aChainedFlush(i - 1, i, i, [aFlushBlock('session-a', i)]), toOffset(i + 1), signals);
         }
-        writing = false;
+        written.abort();
       };
       const read = async (): Promise<void> => {
         do {
@@ -153,7 +153,7 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
           expect(blocks.map((block) => block.flushLastOffset)).toEqual(Array.from({ length: chainEnd + 1 }, (_, i) => i));
           const signals = await reader.signals(PROJECT, 'session-a');
           expect(signals.length).toBeGreaterThanOrEqual(chainEnd + 1);
-        } while (writing);
+        } while (!written.signal.aborted);
       };
       await Promise.all([write(), read()]);
       expect((await reader.blocks(PROJECT, 'session-a', 0)).blocks).toHaveLength(flushes);
@@ -232,10 +232,10 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
       await catalog.applyFacts(0, [started('session-00', 23, { projectId: 'other' })], toOffset(24));
       await catalog.applyFacts(0, [ended('session-05', 24)], toOffset(25));
       const all = await catalog.sessions({ projectId: PROJECT, limit: 500 });
-      const wanted = facts.map((fact) => fact.fact.sessionId).sort();
-      expect(all.map((session) => session.sessionId).sort()).toEqual(wanted);
+      const wanted = facts.map((fact) => fact.fact.sessionId).toSorted();
+      expect(all.map((session) => session.sessionId).toSorted()).toEqual(wanted);
       expect(all.every((session) => session.projectId === PROJECT)).toBe(true);
-      expect(all.map((session) => session.startedAtMs)).toEqual(all.map((session) => session.startedAtMs).sort((a, b) => b - a));
+      expect(all.map((session) => session.startedAtMs)).toEqual(all.map((session) => session.startedAtMs).toSorted((a, b) => b - a));
 
       const paged: SessionInfo[] = [];
       for (let page = all.slice(0, 0), before: number | undefined; ; before = page.at(-1)?.startedAtMs) {
@@ -290,7 +290,7 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
       const flush = aChainedFlush(-1, 0, 10, [aFlushBlock('session-a', 9)]);
       await catalog.applyFlush(flush, toOffset(1), [...rows, aSignalRow('session-b', 9, 1, { kind: 'click' })]);
       await catalog.applyFlush(flush, toOffset(1), rows.slice(0, 2));
-      expect(await catalog.signals(PROJECT, 'session-a')).toEqual(rows.reverse());
+      expect(await catalog.signals(PROJECT, 'session-a')).toEqual(rows.toReversed());
       expect(await catalog.signals('other', 'session-a')).toEqual([]);
     });
 

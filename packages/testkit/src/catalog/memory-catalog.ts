@@ -129,7 +129,7 @@ export function memoryCatalog(): Catalog {
         .map(infoOf)
         .filter((info) => info !== null)
         .filter((info) => info.startedAtMs < startedBeforeMs && (live === undefined || info.live === live))
-        .sort((a, b) => b.startedAtMs - a.startedAtMs || (a.sessionId < b.sessionId ? -1 : 1));
+        .toSorted((a, b) => b.startedAtMs - a.startedAtMs || (a.sessionId < b.sessionId ? -1 : 1));
       const last = found[Math.min(query.limit, found.length) - 1];
       // The cursor is a time, so a page never ends between two sessions of the same millisecond.
       return last === undefined ? [] : found.filter((info) => info.startedAtMs >= last.startedAtMs);
@@ -147,7 +147,7 @@ export function memoryCatalog(): Catalog {
       const session = sessions.get(`${projectId} ${sessionId}`);
       const blocks = [...(session?.blocks.values() ?? [])]
         .filter((block) => block.partition === partition && block.flushLastOffset <= progress.chainEnd)
-        .sort((a, b) => a.flushLastOffset - b.flushLastOffset)
+        .toSorted((a, b) => a.flushLastOffset - b.flushLastOffset)
         .map(({ partition: _partition, ...block }): StoredBlock => block);
       return { chainEnd: progress.chainEnd, blocks, gaps: gapsOfLife(gaps, session ? infoOf(session) : null, blocks) };
     },
@@ -155,7 +155,7 @@ export function memoryCatalog(): Catalog {
     async signals(projectId, sessionId) {
       assertOpen();
       const rows = sessions.get(`${projectId} ${sessionId}`)?.signals.values() ?? [];
-      return [...rows].sort((a, b) => comparePositions(a.position, b.position));
+      return [...rows].toSorted((a, b) => comparePositions(a.position, b.position));
     },
 
     async recordView(view) {
@@ -177,7 +177,7 @@ function infoOf(session: MemorySession): SessionInfo | null {
     sessionId: session.sessionId,
     started: started?.kind === 'started' ? started : null,
     ended: ended?.kind === 'ended' ? ended : null,
-    blocks: [...session.blocks.values()].sort((a, b) => a.flushLastOffset - b.flushLastOffset),
+    blocks: [...session.blocks.values()].toSorted((a, b) => a.flushLastOffset - b.flushLastOffset),
   };
   return summarise(known);
 }

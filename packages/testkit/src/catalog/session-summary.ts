@@ -81,7 +81,7 @@ export function gapsOfLife(gaps: readonly KnownGap[], session: SessionInfo | nul
       if (first && last && first.firstOffset < gap.firstOffset && gap.lastOffset < last.lastOffset) return true;
       return session.startedAtMs <= gap.receivedBeforeMs && (session.endedAtMs ?? Number.POSITIVE_INFINITY) >= gap.receivedAfterMs;
     })
-    .sort((a, b) => a.firstOffset - b.firstOffset)
+    .toSorted((a, b) => a.firstOffset - b.firstOffset)
     .map(({ firstOffset, lastOffset }) => ({ firstOffset, lastOffset }));
 }
 

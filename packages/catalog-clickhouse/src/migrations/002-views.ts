@@ -1,0 +1,254 @@
+import type { Migration } from '../migrate.ts';
+
+/** What people read. FINAL and first-of-a-kind see to it that a row that is there twice (not merged yet) counts once. */
+
+const UTC = (column: string): string => `fromUnixTimestamp64Milli(${column}, 'UTC')`;
+
+const SESSIONS = `CREATE VIEW IF NOT EXISTS playhead.sessions (
+    project_id String COMMENT 'Project',
+    session_id String COMMENT 'Session: one visit of one user, across tabs',
+    user_id String COMMENT 'User as the site named it; empty when it did not',
+    source String COMMENT 'Kind of recorder: web, phone, import; empty when its start is not known',
+    started_at DateTime64(3, 'UTC') COMMENT 'Start as the recorder told it; else the first frame; else the first receipt; else the end',
+    last_activity_at DateTime64(3, 'UTC') COMMENT 'Latest of start, frames and receipts',
+    ended_at Nullable(DateTime64(3, 'UTC')) COMMENT 'End; NULL while it is live',
+    end_reason Nullable(String) COMMENT 'told, closed or silence; NULL while it is live',
+    is_live Bool COMMENT 'It was not told to be over',
+    duration_ms Int64 COMMENT 'From the first to the last frame, ms by the clock of the recorder; 0 without frames',
+    frames Int64 COMMENT 'Frames: units of replay of every kind',
+    images Int64 COMMENT 'Frames that are pictures',
+    keyframes Int64 COMMENT 'Frames from which a window can be drawn alone',
+    clicks Int64 COMMENT 'Clicks and taps',
+    inputs Int64 COMMENT 'Inputs',
+    navigations Int64 COMMENT 'Navigations',
+    consoles Int64 COMMENT 'Console lines',
+    requests Int64 COMMENT 'Requests',
+    errors Int64 COMMENT 'Errors',
+    crashes Int64 COMMENT 'Crashes',
+    customs Int64 COMMENT 'Signals of the site itself',
+    uploads Int64 COMMENT 'Uploads that were accepted',
+    duplicates Int64 COMMENT 'Uploads that came again and were left out',
+    rejected Int64 COMMENT 'Uploads that could not be read in full',
+    bytes Int64 COMMENT 'Bytes of the uploads as received',
+    stored_bytes Int64 COMMENT 'Bytes of the blocks',
+    blocks Int64 COMMENT 'Blocks: pieces of the replay in the block store',
+    windows Int64 COMMENT 'Distinct windows: tabs, webviews, app instances',
+    first_url String COMMENT 'First page; empty when none is known',
+    pages Array(String) COMMENT 'The first 100 distinct pages in order of first appearance',
+    facts Map(String, String) COMMENT 'Device and page facts; the latest value of each'
+  ) AS
+  WITH
+    started_count > 0 AS has_start,
+    ended_count > 0 AS has_end,
+    entries > 0 AS has_blocks,
+    frames > 0 AS has_frames,
+    arrayFlatten(arrayMap(entry -> entry.2, arraySort(entry -> entry.1, pages_by_flush))) AS all_pages,
+    arraySlice(arrayFilter((page, nth) -> nth = 1, all_pages, arrayEnumerateUniq(all_pages)), 1, 100) AS first_pages,
+    arrayPushBack(arrayMap(entry -> entry.2, arrayReverseSort(entry -> entry.1, facts_by_flush)), started_facts) AS newest_facts,
+    arrayFlatten(arrayMap(entry -> mapKeys(entry), newest_facts)) AS fact_names,
+    arrayFlatten(arrayMap(entry -> mapValues(entry), newest_facts)) AS fact_values,
+    arrayEnumerateUniq(fact_names) AS fact_nth,
+    greatest(if(has_start, started_ms, 0), if(has_frames, last_frame_ms, 0), if(has_blocks, last_received_ms, 0)) AS activity_ms
+  SELECT
+    project_id,
+    session_id,
+    started_user AS user_id,
+    started_source AS source,
+    ${UTC('multiIf(has_start, started_ms, has_frames, first_frame_ms, has_blocks, first_received_ms, ended_ms)')} AS started_at,
+    ${UTC('if(has_start OR has_blocks, activity_ms, ended_ms)')} AS last_activity_at,
+    if(has_end, ${UTC('ended_ms')}, NULL) AS ended_at,
+    if(has_end, ended_reason, NULL) AS end_reason,
+    CAST(NOT has_end, 'Bool') AS is_live,
+    if(has_frames, last_frame_ms - first_frame_ms, 0) AS duration_ms,
+    frames, images, keyframes, clicks, inputs, navigations, consoles, requests, errors, crashes, customs,
+    uploads, duplicates, rejected, bytes, stored_bytes, blocks, windows,
+    first_pages[1] AS first_url,
+    first_pages AS pages,
+    mapFromArrays(
+      arrayFilter((name, nth) -> nth = 1, fact_names, fact_nth),
+      arrayFilter((value, nth) -> nth = 1, fact_values, fact_nth)
+    ) AS facts
+  FROM (
+    SELECT
+      project_id,
+      session_id,
+      countIf(row_kind = 'started') AS started_count,
+      argMinIf(at_ms, row_order, row_kind = 'started') AS started_ms,
+      argMinIf(row_user, row_order, row_kind = 'started') AS started_user,
+      argMinIf(row_source, row_order, row_kind = 'started') AS started_source,
+      argMinIf(row_facts, row_order, row_kind = 'started') AS started_facts,
+      countIf(row_kind = 'ended') AS ended_count,
+      argMinIf(at_ms, row_order, row_kind = 'ended') AS ended_ms,
+      argMinIf(row_reason, row_order, row_kind = 'ended') AS ended_reason,
+      countIf(row_kind = 'block') AS entries,
+      countIf(row_kind = 'block' AND row_stored > 0) AS blocks,
+      minIf(row_first_frame, row_frames > 0) AS first_frame_ms,
+      maxIf(row_last_frame, row_frames > 0) AS last_frame_ms,
+      minIf(row_first_received, row_kind = 'block') AS first_received_ms,
+      maxIf(row_last_received, row_kind = 'block') AS last_received_ms,
+      sum(row_frames) AS frames,
+      sum(row_images) AS images,
+      sum(row_keyframes) AS keyframes,
+      sum(row_clicks) AS clicks,
+      sum(row_inputs) AS inputs,
+      sum(row_navigations) AS navigations,
+      sum(row_consoles) AS consoles,
+      sum(row_requests) AS requests,
+      sum(row_errors) AS errors,
+      sum(row_crashes) AS crashes,
+      sum(row_customs) AS customs,
+      sum(row_uploads) AS uploads,
+      sum(row_duplicates) AS duplicates,
+      sum(row_rejected) AS rejected,
+      sum(row_bytes) AS bytes,
+      sum(row_stored) AS stored_bytes,
+      toInt64(length(groupUniqArrayArray(row_windows))) AS windows,
+      groupArrayIf((row_order, row_pages), row_kind = 'block') AS pages_by_flush,
+      groupArrayIf((row_order, row_facts), row_kind = 'block') AS facts_by_flush
+    FROM (
+      SELECT
+        project_id, session_id, 'block' AS row_kind, flush_last_offset AS row_order,
+        0::Int64 AS at_ms, '' AS row_user, '' AS row_source, '' AS row_reason, facts AS row_facts,
+        first_timestamp_ms AS row_first_frame, last_timestamp_ms AS row_last_frame,
+        first_received_at_ms AS row_first_received, last_received_at_ms AS row_last_received,
+        frames AS row_frames, images AS row_images, keyframes AS row_keyframes, clicks AS row_clicks, inputs AS row_inputs,
+        navigations AS row_navigations, consoles AS row_consoles, requests AS row_requests, errors AS row_errors,
+        crashes AS row_crashes, customs AS row_customs, uploads AS row_uploads, duplicates AS row_duplicates,
+        rejected AS row_rejected, bytes_received AS row_bytes, block_length AS row_stored,
+        windows AS row_windows, pages AS row_pages
+      FROM playhead.stored_blocks FINAL
+      UNION ALL
+      SELECT
+        project_id, session_id, kind::String, fact_offset,
+        at_ms, user_id, source, reason::String, facts,
+        0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        [], []
+      FROM playhead.stored_facts FINAL
+    )
+    GROUP BY project_id, session_id
+  )
+  COMMENT 'One row for each session'`;
+
+const SESSION_EVENTS = `CREATE VIEW IF NOT EXISTS playhead.session_events (
+    project_id String COMMENT 'Project',
+    session_id String COMMENT 'Session',
+    window_id String COMMENT 'Window: tab, webview or app instance',
+    position String COMMENT 'Place in the replay: offset of the upload, index of the frame',
+    upload_offset Int64 COMMENT 'Offset of the upload in the log; with frame_index the order in a session',
+    frame_index UInt32 COMMENT 'Index of the frame in its upload',
+    timestamp DateTime64(3, 'UTC') COMMENT 'When, by the clock of the recorder',
+    kind String COMMENT 'click, tap, input, navigation, console, request, error, crash or custom',
+    selector Nullable(String) COMMENT 'CSS selector of the element',
+    text Nullable(String) COMMENT 'What a person would read: the label of a button, the message of an error',
+    url Nullable(String) COMMENT 'URL of the page or of the request',
+    value Nullable(String) COMMENT 'Value, by kind; never what was typed',
+    x Nullable(Float64) COMMENT 'Place in the viewport, CSS px from the left',
+    y Nullable(Float64) COMMENT 'Place in the viewport, CSS px from the top'
+  ) AS
+  SELECT
+    project_id, session_id, window_id,
+    concat(toString(upload_offset), '.', toString(frame_index)) AS position,
+    upload_offset, frame_index,
+    ${UTC('timestamp_ms')} AS timestamp,
+    kind, selector, text, url, value, x, y
+  FROM playhead.stored_events FINAL
+  COMMENT 'One row for each signal: what the user and the page did'`;
+
+const SESSION_BLOCKS = `CREATE VIEW IF NOT EXISTS playhead.session_blocks (
+    project_id String COMMENT 'Project',
+    session_id String COMMENT 'Session',
+    partition UInt32 COMMENT 'Partition of the log',
+    flush_last_offset Int64 COMMENT 'Last offset of the flush; the id of the block in its session',
+    object_key String COMMENT 'Object in the block store',
+    block_offset Int64 COMMENT 'First byte of the block in the object',
+    block_length Int64 COMMENT 'Bytes of the block; 0 when nothing had a frame',
+    first_offset Int64 COMMENT 'Offset of the first upload of the session in the flush',
+    last_offset Int64 COMMENT 'Offset of the last upload of the session in the flush',
+    first_timestamp Nullable(DateTime64(3, 'UTC')) COMMENT 'Earliest frame, by the clock of the recorder; NULL without frames',
+    last_timestamp Nullable(DateTime64(3, 'UTC')) COMMENT 'Latest frame, by the clock of the recorder; NULL without frames',
+    first_received_at DateTime64(3, 'UTC') COMMENT 'Earliest receipt, by the clock of the server',
+    last_received_at DateTime64(3, 'UTC') COMMENT 'Latest receipt, by the clock of the server',
+    windows Array(String) COMMENT 'Windows with uploads in the flush',
+    frames Int64 COMMENT 'Frames',
+    images Int64 COMMENT 'Pictures',
+    keyframes Int64 COMMENT 'Keyframes',
+    uploads Int64 COMMENT 'Uploads that were accepted',
+    duplicates Int64 COMMENT 'Uploads that came again and were left out',
+    rejected Int64 COMMENT 'Uploads that could not be read in full',
+    bytes_received Int64 COMMENT 'Bytes of the uploads as received',
+    pages Array(String) COMMENT 'Distinct pages in order of first appearance',
+    facts Map(String, String) COMMENT 'Latest value of each fact',
+    frame_index String COMMENT 'Where each frame is in the block: binary'
+  ) AS
+  SELECT
+    project_id, session_id, partition, flush_last_offset, object_key, block_offset, block_length, first_offset, last_offset,
+    if(frames > 0, ${UTC('first_timestamp_ms')}, NULL) AS first_timestamp,
+    if(frames > 0, ${UTC('last_timestamp_ms')}, NULL) AS last_timestamp,
+    ${UTC('first_received_at_ms')} AS first_received_at,
+    ${UTC('last_received_at_ms')} AS last_received_at,
+    windows, frames, images, keyframes, uploads, duplicates, rejected, bytes_received, pages, facts,
+    base64Decode(frame_index) AS frame_index
+  FROM playhead.stored_blocks FINAL
+  COMMENT 'One row for each session in each flush: where its bytes are'`;
+
+const SESSION_VIEWS = `CREATE VIEW IF NOT EXISTS playhead.session_views (
+    project_id String COMMENT 'Project',
+    session_id String COMMENT 'Session',
+    watch_id String COMMENT 'One opening of the player',
+    viewer String COMMENT 'Who watched: member or name of the token',
+    started_at DateTime64(3, 'UTC') COMMENT 'When the player was opened'
+  ) AS
+  SELECT project_id, session_id, watch_id, viewer, ${UTC('started_at_ms')} AS started_at
+  FROM playhead.stored_views FINAL
+  COMMENT 'One row for each time somebody watched a session'`;
+
+const FLUSHES = `CREATE VIEW IF NOT EXISTS playhead.flushes (
+    partition UInt32 COMMENT 'Partition of the log',
+    first_offset Int64 COMMENT 'First offset that the flush covers',
+    last_offset Int64 COMMENT 'Last offset that the flush covers',
+    prev_last_offset Int64 COMMENT 'Last offset of the flush before; -1 for the first',
+    object_key String COMMENT 'Object in the block store; empty when nothing had a frame',
+    object_bytes Int64 COMMENT 'Bytes of the object',
+    created_at DateTime64(3, 'UTC') COMMENT 'When the flush was written',
+    writer String COMMENT 'Who wrote it',
+    sessions UInt32 COMMENT 'Sessions in it'
+  ) AS
+  SELECT
+    partition, first_offset, last_offset, prev_last_offset, object_key, object_bytes,
+    ${UTC('created_at_ms')} AS created_at, writer, sessions
+  FROM playhead.stored_flushes FINAL
+  COMMENT 'One row for each flush of the valid chain'`;
+
+const GAPS = `CREATE VIEW IF NOT EXISTS playhead.gaps (
+    partition UInt32 COMMENT 'Partition of the log',
+    first_offset Int64 COMMENT 'First offset that was lost',
+    last_offset Int64 COMMENT 'Last offset that was lost',
+    received_after DateTime64(3, 'UTC') COMMENT 'Latest receipt known before the gap',
+    received_before DateTime64(3, 'UTC') COMMENT 'Earliest receipt known behind the gap'
+  ) AS
+  SELECT
+    partition, first_offset, last_offset,
+    ${UTC('received_after_ms')} AS received_after, ${UTC('received_before_ms')} AS received_before
+  FROM playhead.stored_gaps FINAL
+  COMMENT 'Uploads that the log had dropped before they were stored'`;
+
+const PROGRESS = `CREATE VIEW IF NOT EXISTS playhead.projection_progress (
+    partition UInt32 COMMENT 'Partition of the log',
+    chain_end Int64 COMMENT 'Last offset of the last flush applied; -1 before the first',
+    flushes_next Int64 COMMENT 'Next offset to read of the flushes',
+    sessions_next Int64 COMMENT 'Next offset to read of the session facts'
+  ) AS
+  SELECT p AS partition, chain_end, flushes_next, sessions_next
+  FROM (
+    SELECT partition AS p, max(progress.chain_end) AS chain_end, max(progress.flushes_next) AS flushes_next,
+      max(progress.sessions_next) AS sessions_next
+    FROM playhead.stored_progress AS progress GROUP BY p
+  )
+  COMMENT 'How far the log was taken over'`;
+
+export const VIEWS: Migration = {
+  id: 2,
+  name: 'views',
+  statements: [SESSIONS, SESSION_EVENTS, SESSION_BLOCKS, SESSION_VIEWS, FLUSHES, GAPS, PROGRESS],
+};

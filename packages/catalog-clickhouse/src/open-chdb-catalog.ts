@@ -1,0 +1,53 @@
+import { createClient } from '@clickhouse/client';
+import type { Catalog, Logger } from '@playhead/ports';
+import { PlayheadError } from '@playhead/schemas';
+import { drainPending } from 'chdb';
+import { createChdbConnection } from 'chdb/connection';
+import { clickHouseCatalog } from './clickhouse-catalog.ts';
+import { sqlOverClickHouse } from './sql-over-clickhouse.ts';
+
+export interface ChdbOptions {
+  /** Directory of the data; made when absent. */
+  readonly path: string;
+  readonly logger?: Logger;
+}
+
+/**
+ * Opens a catalog on ClickHouse in this process (chDB) and migrates it.
+ *
+ * What the engine allows, as observed with chdb 3.4.0 (engine 26.7.2.1):
+ * - One process per directory: the second one fails at once (`Cannot lock file`). A killed process leaves no lock behind.
+ * - One directory per process at a time; opening another fails at once. Many catalogs on the same directory are fine.
+ * - After `close` the same or another directory can be opened in the same process, as often as needed. `close` waits until
+ *   the engine has let go.
+ * - Statements of a process run one after another, off the event loop's thread.
+ * - Worker threads share the process, so they share the engine and its one directory: test runners need processes.
+ *
+ * @throws {PlayheadError} `unavailable` when the directory is in use, or this process has another one open
+ */
+export async function openChdbCatalog(options: ChdbOptions): Promise<Catalog> {
+  const { path, logger } = options;
+  const sql = sqlOverClickHouse(connect(path), drainPending);
+  const catalog = clickHouseCatalog(sql);
+  try {
+    await catalog.migrate();
+  } catch (error) {
+    await catalog.close();
+    throw error;
+  }
+  logger?.info({ path }, 'catalog opened');
+  return catalog;
+}
+
+type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
+
+function connect(path: string): ReturnType<typeof createClient> {
+  try {
+    // The same interface, which either package declares for itself (private members make the two differ for the compiler).
+    const connection = createChdbConnection({ path }) as unknown as Connection;
+    return createClient({ connection });
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new PlayheadError('unavailable', `The catalog cannot be opened: ${message}`, { cause, details: { path } });
+  }
+}

@@ -1,0 +1,189 @@
+import type { PositionedFact, SignalRow, StoredBlock } from '@playhead/ports';
+import type { EndReason, Flush, FlushBlock, SessionCounts, SessionInfo, Signal, SignalKind } from '@playhead/schemas';
+import { END_REASONS, SIGNAL_KINDS, toOffset } from '@playhead/schemas';
+import type { SqlRow } from './sql-client.ts';
+
+/** Records to rows and back. Bytes travel as base64, because rows travel as JSON. */
+
+const COUNT_NAMES = [
+  'frames',
+  'images',
+  'keyframes',
+  'clicks',
+  'inputs',
+  'navigations',
+  'consoles',
+  'requests',
+  'errors',
+  'crashes',
+  'customs',
+] as const satisfies readonly (keyof SessionCounts)[];
+
+/** Columns of `playhead.stored_blocks` that `blockOfRow` reads. */
+export const BLOCK_COLUMNS = [
+  'project_id, session_id, flush_last_offset, object_key, block_offset, block_length, first_offset, last_offset',
+  'first_timestamp_ms, last_timestamp_ms, first_received_at_ms, last_received_at_ms, windows',
+  ...COUNT_NAMES,
+  'uploads, duplicates, rejected, bytes_received, pages, facts, marks, frame_index',
+].join(', ');
+
+export function rowOfBlock(flush: Flush, block: FlushBlock): SqlRow {
+  return {
+    project_id: block.projectId,
+    session_id: block.sessionId,
+    partition: flush.partition,
+    flush_last_offset: flush.lastOffset,
+    object_key: flush.objectKey,
+    block_offset: block.blockOffset,
+    block_length: block.blockLength,
+    first_offset: block.firstOffset,
+    last_offset: block.lastOffset,
+    first_timestamp_ms: block.firstTimestampMs,
+    last_timestamp_ms: block.lastTimestampMs,
+    first_received_at_ms: block.firstReceivedAtMs,
+    last_received_at_ms: block.lastReceivedAtMs,
+    windows: block.windows,
+    ...block.counts,
+    uploads: block.uploads,
+    duplicates: block.duplicates,
+    rejected: block.rejected,
+    bytes_received: block.bytesReceived,
+    pages: block.pages,
+    facts: block.facts,
+    marks: toBase64(block.marks),
+    frame_index: toBase64(block.frameIndex),
+  };
+}
+
+export function blockOfRow(row: SqlRow): StoredBlock {
+  return {
+    projectId: toText(row.project_id),
+    sessionId: toText(row.session_id),
+    blockOffset: toNumber(row.block_offset),
+    blockLength: toNumber(row.block_length),
+    firstOffset: toOffset(toNumber(row.first_offset)),
+    lastOffset: toOffset(toNumber(row.last_offset)),
+    firstTimestampMs: toNumber(row.first_timestamp_ms),
+    lastTimestampMs: toNumber(row.last_timestamp_ms),
+    firstReceivedAtMs: toNumber(row.first_received_at_ms),
+    lastReceivedAtMs: toNumber(row.last_received_at_ms),
+    windows: toTexts(row.windows),
+    counts: toCounts(row),
+    uploads: toNumber(row.uploads),
+    duplicates: toNumber(row.duplicates),
+    rejected: toNumber(row.rejected),
+    bytesReceived: toNumber(row.bytes_received),
+    pages: toTexts(row.pages),
+    facts: toFacts(row.facts),
+    marks: fromBase64(row.marks),
+    frameIndex: fromBase64(row.frame_index),
+    objectKey: toText(row.object_key),
+    flushLastOffset: toOffset(toNumber(row.flush_last_offset)),
+  };
+}
+
+export function rowOfFact({ offset, fact }: PositionedFact): SqlRow {
+  const key = { project_id: fact.projectId, session_id: fact.sessionId, kind: fact.kind, fact_offset: offset };
+  if (fact.kind === 'ended') return { ...key, at_ms: fact.endedAtMs, reason: fact.reason };
+  return { ...key, at_ms: fact.startedAtMs, source: fact.source, user_id: fact.userId, facts: fact.facts };
+}
+
+/** Columns of the view `playhead.sessions` that `sessionOfRow` reads. */
+export const SESSION_COLUMNS = [
+  'project_id, session_id, user_id, source, toUnixTimestamp64Milli(started_at) AS started_at_ms',
+  'toUnixTimestamp64Milli(last_activity_at) AS last_activity_ms, toUnixTimestamp64Milli(ended_at) AS ended_at_ms',
+  'end_reason, is_live, duration_ms, bytes, windows, pages, facts',
+  ...COUNT_NAMES,
+].join(', ');
+
+export function sessionOfRow(row: SqlRow): SessionInfo {
+  const reason = END_REASONS.find((known) => known === row.end_reason) ?? null;
+  return {
+    projectId: toText(row.project_id),
+    sessionId: toText(row.session_id),
+    userId: toText(row.user_id),
+    source: toText(row.source),
+    startedAtMs: toNumber(row.started_at_ms),
+    lastActivityMs: toNumber(row.last_activity_ms),
+    endedAtMs: row.ended_at_ms === null ? null : toNumber(row.ended_at_ms),
+    endReason: reason satisfies EndReason | null,
+    live: row.is_live === true,
+    durationMs: toNumber(row.duration_ms),
+    counts: toCounts(row),
+    bytes: toNumber(row.bytes),
+    windows: toNumber(row.windows),
+    pages: toTexts(row.pages),
+    facts: toFacts(row.facts),
+  };
+}
+
+/** Columns of `playhead.stored_events` that `signalOfRow` reads. */
+export const EVENT_COLUMNS =
+  'project_id, session_id, window_id, upload_offset, frame_index, timestamp_ms, kind, selector, text, url, value, x, y';
+
+export function rowOfSignal(row: SignalRow): SqlRow {
+  const { kind, selector, text, url, value, x, y } = row.signal;
+  return {
+    project_id: row.projectId,
+    session_id: row.sessionId,
+    window_id: row.windowId,
+    upload_offset: row.position.offset,
+    frame_index: row.position.index,
+    timestamp_ms: row.timestampMs,
+    kind,
+    selector,
+    text,
+    url,
+    value,
+    x,
+    y,
+  };
+}
+
+export function signalOfRow(row: SqlRow): SignalRow {
+  const kind: SignalKind = SIGNAL_KINDS.find((known) => known === row.kind) ?? 'custom';
+  const parts = (['selector', 'text', 'url', 'value', 'x', 'y'] as const).filter((name) => row[name] !== null);
+  const signal: Signal = { kind, ...Object.fromEntries(parts.map((name) => [name, row[name]])) };
+  return {
+    projectId: toText(row.project_id),
+    sessionId: toText(row.session_id),
+    windowId: toText(row.window_id),
+    position: { offset: toOffset(toNumber(row.upload_offset)), index: toNumber(row.frame_index) },
+    timestampMs: toNumber(row.timestamp_ms),
+    signal,
+  };
+}
+
+/** A number of a row. Servers may be set to write 64-bit integers as text. */
+export function toNumber(value: unknown): number {
+  const number = typeof value === 'string' && value !== '' ? Number(value) : value;
+  if (typeof number !== 'number' || !Number.isFinite(number)) throw new TypeError(`not a number: ${String(value)}`);
+  return number;
+}
+
+function toText(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError(`not a text: ${String(value)}`);
+  return value;
+}
+
+function toTexts(value: unknown): readonly string[] {
+  if (!Array.isArray(value)) throw new TypeError(`not a list: ${String(value)}`);
+  return value.map(toText);
+}
+
+function toFacts(value: unknown): Readonly<Record<string, string>> {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`not a map: ${String(value)}`);
+  return Object.fromEntries(Object.entries(value).map(([name, fact]) => [name, toText(fact)]));
+}
+
+function toCounts(row: SqlRow): SessionCounts {
+  return Object.fromEntries(COUNT_NAMES.map((name) => [name, toNumber(row[name])])) as Record<(typeof COUNT_NAMES)[number], number>;
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+function fromBase64(value: unknown): Uint8Array {
+  return new Uint8Array(Buffer.from(toText(value), 'base64'));
+}
