@@ -1,0 +1,76 @@
+import cors from '@fastify/cors';
+import { REPLY_HEADERS } from '@playhead/schemas';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { answerErrors, answerNotFound } from './answer-error.ts';
+import { loggedRequest } from './log-url.ts';
+import { registerOpenapi } from './openapi.ts';
+import { registerRoutes } from './routes.ts';
+import { SessionBook } from './session-book.ts';
+import type { IngestDeps, IngestSettings } from './settings.ts';
+import { settingsOf } from './settings.ts';
+import { tailTopic } from './tail-topic.ts';
+
+const PREFIX = '/v1/sessions';
+/** The paths of the native door; under the same prefix the read API lives, which no other origin may call. */
+const DOOR_PATH = /^\/v1\/sessions(?:\/[^/?;#]+\/(?:uploads|end))?(?:[?;#]|$)/;
+/** Browsers cap it: Chrome at two hours, Firefox at a day. */
+const PREFLIGHT_MAX_AGE_S = 86_400;
+
+/**
+ * Opens the native door: the routes of `schemas/src/native-door.ts` under /v1, and their description at /openapi.json. Rules:
+ * SPEC.md (IN...).
+ *
+ * Everything is encapsulated: error handler, body parsing and CORS are those of these routes only. Closing the app ends what
+ * follows the log; the log itself is the caller's.
+ */
+export async function registerIngest(app: FastifyInstance, deps: IngestDeps): Promise<void> {
+  const settings = settingsOf(deps.config);
+  const book = new SessionBook(deps.log, deps.clock, settings);
+  await app.register(async (scope) => {
+    scope.setErrorHandler(answerErrors(deps.logger));
+    // Requests are checked by core/, which says all that is wrong at once; the schemas of the routes describe.
+    scope.setValidatorCompiler(() => () => true);
+    scope.setSerializerCompiler(() => (data) => JSON.stringify(data));
+    await registerOpenapi(scope);
+    await scope.register(async (door) => registerDoor(door, deps, settings, book), {
+      prefix: PREFIX,
+      logSerializers: { req: loggedRequest },
+    });
+  });
+  followLog(app, deps, settings, book);
+}
+
+async function registerDoor(door: FastifyInstance, deps: IngestDeps, settings: IngestSettings, book: SessionBook): Promise<void> {
+  // Bodies are read by the routes, which admit their bytes first.
+  door.removeAllContentTypeParsers();
+  door.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  await door.register(cors, {
+    delegator: (request: FastifyRequest, answer) =>
+      answer(null, {
+        origin: DOOR_PATH.test(request.url) ? '*' : false,
+        methods: ['POST'],
+        allowedHeaders: ['authorization', 'content-type'],
+        exposedHeaders: [...Object.values(REPLY_HEADERS), 'retry-after'],
+        maxAge: PREFLIGHT_MAX_AGE_S,
+        credentials: false,
+        strictPreflight: false,
+      }),
+  });
+  registerRoutes(door, deps, settings, book);
+  // Nobody else takes a POST below here.
+  door.post('/*', { schema: { hide: true } }, answerNotFound);
+}
+
+function followLog(app: FastifyInstance, deps: IngestDeps, settings: IngestSettings, book: SessionBook): void {
+  const { log, clock, logger } = deps;
+  const closing = new AbortController();
+  const common = { log, clock, logger, pauseMs: settings.tailPauseMs, signal: closing.signal };
+  const tails = [
+    tailTopic({ ...common, topic: 'playhead.watches', apply: (watch) => book.see(watch) }),
+    tailTopic({ ...common, topic: 'playhead.sessions', apply: (fact) => book.know(fact) }),
+  ];
+  app.addHook('onClose', async () => {
+    closing.abort();
+    await Promise.all(tails);
+  });
+}

@@ -1,0 +1,126 @@
+import { Readable } from 'node:stream';
+import type { StartAnswer } from '@playhead/schemas';
+import { PlayheadError, uuidv7 } from '@playhead/schemas';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { PROJECT_DECORATOR } from './answer-error.ts';
+import { BodyCheck } from './check-body.ts';
+import type { Admitted } from './core/byte-admission.ts';
+import { ByteAdmission } from './core/byte-admission.ts';
+import { assertRecordable } from './core/session-id.ts';
+import { readStart, START_BYTES_MAX, startedFact } from './core/start-request.ts';
+import { announcement, readUploadQuery, uploadRecord } from './core/upload-request.ts';
+import { END_SCHEMA, START_SCHEMA, UPLOAD_SCHEMA } from './openapi.ts';
+import { announcedLength, readBody, tooLarge } from './read-body.ts';
+import type { SessionBook } from './session-book.ts';
+import type { IngestDeps, IngestSettings } from './settings.ts';
+import { keyOf } from './write-key.ts';
+
+/** What an upload holds besides its body (socket, request, record), so that a flood of tiny ones is bounded too. */
+const REQUEST_BYTES = 16 * 1024;
+
+interface SessionParams {
+  readonly sessionId: string;
+}
+
+/** The three routes of the native door. */
+export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings: IngestSettings, book: SessionBook): void {
+  const { projects, clock, logger } = deps;
+  const admission = new ByteAdmission(settings.inFlightBytesMax);
+  const bodies = new BodyCheck(settings.checksMax);
+
+  door.decorateRequest(PROJECT_DECORATOR, '');
+
+  async function authenticate(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    endLate(request, reply);
+    const key = keyOf(request);
+    const projectId = key === undefined ? undefined : projects.projectOfWriteKey(key);
+    if (projectId === undefined) throw new PlayheadError('unauthorized');
+    request.setDecorator(PROJECT_DECORATOR, projectId);
+  }
+
+  /**
+   * After an answer that came before the end of the body, the rest is thrown away for a moment, so that the client, who is still
+   * sending, can hear the answer; then the connection ends.
+   */
+  function endLate(request: FastifyRequest, reply: FastifyReply): void {
+    const { raw } = request;
+    reply.raw.once('finish', () => {
+      if (raw.complete !== false || raw.socket.destroyed) return;
+      const cancel = clock.setTimer(settings.lingerMs, () => raw.complete || raw.socket.destroy());
+      raw.once('end', cancel).once('close', cancel);
+    });
+  }
+
+  /** Admits a body, reads it and hands it on. Its bytes are given back when `use` has settled, unless it takes that over with `keep`. */
+  async function withBody<T>(
+    request: FastifyRequest,
+    bytesMax: number,
+    use: (body: Uint8Array, keep: () => Admitted) => Promise<T>,
+  ): Promise<T> {
+    const length = announcedLength(request.headers);
+    if (length !== undefined && length > bytesMax) throw tooLarge(bytesMax);
+    const admitted = admission.admit(REQUEST_BYTES + (length ?? 0));
+    if (!admitted) throw new PlayheadError('overloaded');
+    let kept = false;
+    try {
+      const stream = request.body instanceof Readable ? request.body : undefined;
+      const bounds = { bytesMax, idleMs: settings.bodyIdleMs, totalMs: settings.bodyTotalMs };
+      const body = await readBody(stream, admitted, length ?? 0, bounds, clock);
+      return await use(body, () => {
+        kept = true;
+        return admitted;
+      });
+    } finally {
+      if (!kept) admitted.release();
+    }
+  }
+
+  door.post('', { onRequest: authenticate, schema: START_SCHEMA }, async (request, reply): Promise<StartAnswer> => {
+    const projectId = request.getDecorator<string>(PROJECT_DECORATOR);
+    const nowMs = clock.now();
+    const start = await withBody(request, START_BYTES_MAX, async (body) => readStart(body, nowMs));
+    if (start.sessionId !== undefined) assertRecordable(start.sessionId, nowMs);
+    const sessionId = start.sessionId ?? uuidv7(nowMs, deps.randomBytes(10));
+    await book.tell(startedFact(projectId, sessionId, start));
+    logger.debug({ projectId, sessionId, source: start.source }, 'session started');
+    reply.code(201).header('cache-control', 'no-store');
+    return { sessionId, serverTimeMs: clock.now(), config: settings.recorder };
+  });
+
+  door.post<{ Params: SessionParams; Querystring: Record<string, unknown> }>(
+    '/:sessionId/uploads',
+    { onRequest: authenticate, schema: UPLOAD_SCHEMA },
+    async (request, reply): Promise<void> => {
+      const projectId = request.getDecorator<string>(PROJECT_DECORATOR);
+      const { sessionId } = request.params;
+      const receivedAtMs = clock.now();
+      assertRecordable(sessionId, receivedAtMs);
+      const fields = readUploadQuery(request.query, receivedAtMs);
+      await withBody(request, settings.uploadBytesMax, async (body, keep) => {
+        const { frames, inflatedBytes, codec, format, epochMs } = await bodies.check(body, fields, receivedAtMs);
+        const upload = uploadRecord({ projectId, sessionId, receivedAtMs }, fields, { codec, format, epochMs, body });
+        await book.announce(announcement(upload));
+        const admitted = keep();
+        await book.append(upload, () => admitted.release());
+        const { windowId, uploadId } = fields;
+        logger.debug({ projectId, sessionId, windowId, uploadId, frames, bytes: body.length, inflatedBytes }, 'upload accepted');
+      });
+      reply.code(204).headers(book.replyHeaders(projectId, sessionId)).header('cache-control', 'no-store');
+    },
+  );
+
+  door.post<{ Params: SessionParams }>(
+    '/:sessionId/end',
+    { onRequest: authenticate, schema: END_SCHEMA },
+    async (request, reply): Promise<void> => {
+      const projectId = request.getDecorator<string>(PROJECT_DECORATOR);
+      const { sessionId } = request.params;
+      const nowMs = clock.now();
+      assertRecordable(sessionId, nowMs);
+      if ((announcedLength(request.headers) ?? 0) > START_BYTES_MAX) throw tooLarge(START_BYTES_MAX);
+      await book.tell({ kind: 'ended', projectId, sessionId, endedAtMs: nowMs, reason: 'told' });
+      logger.debug({ projectId, sessionId }, 'session ended');
+      reply.code(204).header('cache-control', 'no-store');
+    },
+  );
+}
