@@ -1,0 +1,148 @@
+import type { SessionsQuery } from '@playhead/ports';
+import type { Offset, Partition, SessionFact, SessionInfo } from '@playhead/schemas';
+import { NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
+import type { Gateway } from '../deps.ts';
+import { backoffMs, errorText, pause } from '../pause.ts';
+import type { KnownSession } from './known-session.ts';
+import { mergedInfo, withFact } from './known-session.ts';
+
+/** Sessions that started in the same ms and would fall on two pages: asked for beyond the limit so that they stay together. */
+const PAGE_SLACK = 20;
+const CATALOG_PAGE_MAX = 500;
+
+export interface SessionsPage {
+  readonly sessions: readonly SessionInfo[];
+  /** `startedBeforeMs` of the next page; null when this is the last. */
+  readonly next: number | null;
+}
+
+/** A session has started or ended. */
+export type SessionListener = (projectId: string, sessionId: string, fact: SessionFact['kind']) => void;
+
+/**
+ * Every session that this installation knows: the catalog, and what the log's facts say before the catalog has them.
+ * Tails `playhead.sessions` of all partitions from where the catalog is; remembers the newest sessions, bounded.
+ */
+export class SessionDirectory {
+  readonly #gateway: Gateway;
+  readonly #known = new Map<string, KnownSession>();
+  readonly #listeners = new Set<SessionListener>();
+  readonly #stop = new AbortController();
+  readonly #tails: Promise<void>[] = [];
+
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+  }
+
+  start(): void {
+    for (let partition = 0; partition < this.#gateway.log.partitions; partition++) this.#tails.push(this.#tail(partition));
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#tails);
+  }
+
+  /** Calls `listener` for every start and end from now on; the answer stops it. */
+  listen(listener: SessionListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** One session of a project, or null. */
+  async session(projectId: string, sessionId: string): Promise<SessionInfo | null> {
+    const row = await this.#gateway.catalog.session(projectId, sessionId);
+    return mergedInfo(row, this.#known.get(keyOf(projectId, sessionId)));
+  }
+
+  /** The end of a session as far as the log's facts tell it; null when they do not. */
+  endOf(projectId: string, sessionId: string): Pick<SessionInfo, 'endedAtMs' | 'endReason'> | null {
+    const ended = this.#known.get(keyOf(projectId, sessionId))?.ended;
+    return ended ? { endedAtMs: ended.endedAtMs, endReason: ended.reason } : null;
+  }
+
+  /** Newest start first. A page holds a little more than `limit` where sessions that started in the same ms would be cut apart. */
+  async sessions(query: SessionsQuery): Promise<SessionsPage> {
+    const asked = Math.min(query.limit + PAGE_SLACK, CATALOG_PAGE_MAX);
+    const rows = await this.#gateway.catalog.sessions({ ...query, limit: asked });
+    const found = new Map<string, SessionInfo>();
+    for (const row of rows) {
+      const info = mergedInfo(row, this.#known.get(keyOf(row.projectId, row.sessionId)));
+      if (info !== null) found.set(row.sessionId, info);
+    }
+    for (const info of await this.#beyondCatalog(query, found)) found.set(info.sessionId, info);
+    const all = [...found.values()]
+      .filter((info) => query.live === undefined || info.live === query.live)
+      .toSorted((a, b) => b.startedAtMs - a.startedAtMs || (a.sessionId < b.sessionId ? 1 : -1));
+    // A full answer of the catalog ends somewhere: what is older than its last row may lie between rows that it left out.
+    const oldestRow = rows.length >= asked ? (rows.at(-1)?.startedAtMs ?? 0) : Number.NEGATIVE_INFINITY;
+    const sure = all.filter((info) => info.startedAtMs >= oldestRow);
+    let end = Math.min(query.limit, sure.length);
+    const lastMs = sure[end - 1]?.startedAtMs;
+    while (end < sure.length && sure[end]?.startedAtMs === lastMs) end++;
+    const more = end < all.length || rows.length >= asked;
+    return { sessions: sure.slice(0, end), next: more ? (lastMs ?? oldestRow) : null };
+  }
+
+  /** Sessions that the facts put on this page and the catalog's answer does not have. */
+  async #beyondCatalog(query: SessionsQuery, found: ReadonlyMap<string, SessionInfo>): Promise<readonly SessionInfo[]> {
+    const missing: SessionInfo[] = [];
+    for (const known of this.#known.values()) {
+      const info = mergedInfo(null, known);
+      if (info === null || info.projectId !== query.projectId || found.has(info.sessionId)) continue;
+      if (query.startedBeforeMs !== undefined && info.startedAtMs >= query.startedBeforeMs) continue;
+      if (query.live !== undefined && info.live !== query.live) continue;
+      missing.push(info);
+    }
+    const newest = missing.toSorted((a, b) => b.startedAtMs - a.startedAtMs).slice(0, query.limit + PAGE_SLACK);
+    if (query.live !== false) return newest;
+    // The catalog may have them as live ones, with counts that the facts do not have.
+    const merged = await Promise.all(newest.map((info) => this.session(info.projectId, info.sessionId)));
+    return merged.filter((info) => info !== null);
+  }
+
+  async #tail(partition: Partition): Promise<void> {
+    const { log, catalog, clock, logger, settings } = this.#gateway;
+    const { signal } = this.#stop;
+    let next: Offset | null = null;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        if (next === null) {
+          const { sessionsNext } = await catalog.progress(partition);
+          const { first } = await log.bounds('playhead.sessions', partition);
+          next = toOffset(Math.max(sessionsNext, first, NO_OFFSET + 1));
+        }
+        for await (const batch of log.read('playhead.sessions', partition, next, { signal })) {
+          attempt = 0;
+          for (const { record } of batch.records) if (record !== null) this.#learn(record);
+          next = batch.next;
+        }
+        if (signal.aborted) return;
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ partition, error: errorText(error) }, 'the facts of sessions cannot be read; they are asked for again');
+        if (error instanceof PlayheadError && error.code === 'position_gone') next = null;
+      }
+      await pause(clock, backoffMs(settings.retryMs, attempt), signal);
+    }
+  }
+
+  #learn(fact: SessionFact): void {
+    const { projectId, sessionId } = fact;
+    const key = keyOf(projectId, sessionId);
+    const before = this.#known.get(key);
+    const after = withFact(before, fact);
+    if (after === before) return;
+    this.#known.delete(key);
+    this.#known.set(key, after);
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= this.#gateway.settings.directorySessionsMax) break;
+      this.#known.delete(oldest);
+    }
+    for (const listener of this.#listeners) listener(projectId, sessionId, fact.kind);
+  }
+}
+
+function keyOf(projectId: string, sessionId: string): string {
+  return `${sessionId} ${projectId}`;
+}

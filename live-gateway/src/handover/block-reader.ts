@@ -1,0 +1,95 @@
+import type { BlockStore, ByteRange } from '@playhead/ports';
+import type { BlockIndex, FrameEntry, Position, PositionedFrame } from '@playhead/schemas';
+import { BlockFault, comparePositions, decodeFrameIndex, framePayload, inflatePiece } from '@playhead/schemas';
+import { decompressPiece } from '@playhead/uploads';
+import type { Floors } from './core/floors.ts';
+import { isAboveFloor } from './core/floors.ts';
+import type { BlockRef } from './core/handover.ts';
+
+/** Pictures that lie closer than this are read as one range: a request costs more than the bytes between. */
+const RANGE_HOLE_BYTES = 32 * 1024;
+
+/**
+ * Reads the wanted frames of one block in order of position, some at a time, by ranges of the object: never the object,
+ * and of the block only the pieces and pictures that are wanted. Memory: one run of frames, and the inflated pieces that
+ * are not used up (a piece is at most PIECE_RAW_BYTES, or one frame).
+ *
+ * Errors pass through: `PlayheadError` of the store, `BlockFault` and `BytesFault` for damaged bytes.
+ */
+export class BlockReader {
+  readonly block: BlockRef;
+  readonly #blocks: BlockStore;
+  readonly #index: BlockIndex;
+  readonly #wanted: readonly FrameEntry[];
+  readonly #runBytesMax: number;
+  readonly #pieces = new Map<number, Uint8Array>();
+  readonly #lastUse = new Map<number, number>();
+  #at = 0;
+
+  constructor(blocks: BlockStore, block: BlockRef, after: Position, floors: Floors | null, runBytesMax: number) {
+    this.block = block;
+    this.#blocks = blocks;
+    this.#runBytesMax = runBytesMax;
+    this.#index = decodeFrameIndex(block.frameIndex);
+    this.#wanted = this.#index.frames.filter((frame) => comparePositions(frame.position, after) > 0 && isAboveFloor(floors, frame));
+    for (const [i, frame] of this.#wanted.entries()) if (frame.piece >= 0) this.#lastUse.set(frame.piece, i);
+  }
+
+  /** The next run of frames; null when there are no more. */
+  async next(): Promise<readonly PositionedFrame[] | null> {
+    const from = this.#at;
+    let to = from;
+    let bytes = 0;
+    for (let frame = this.#wanted[to]; frame !== undefined && (bytes === 0 || bytes + frame.length <= this.#runBytesMax); ) {
+      bytes += frame.length;
+      frame = this.#wanted[++to];
+    }
+    if (to === from) return null;
+    const run = this.#wanted.slice(from, to);
+    const pictures = await this.#readPictures(run.filter((frame) => frame.piece < 0));
+    const frames: PositionedFrame[] = [];
+    for (const entry of run) {
+      const { position, windowId, track, keyframe, timestampMs } = entry;
+      const payload = entry.piece < 0 ? pictures(entry) : framePayload(entry, await this.#piece(entry.piece));
+      frames.push({ position, windowId, track, keyframe, timestampMs, payload });
+    }
+    this.#at = to;
+    for (const number of this.#pieces.keys()) if ((this.#lastUse.get(number) ?? 0) < to) this.#pieces.delete(number);
+    return frames;
+  }
+
+  async #piece(number: number): Promise<Uint8Array> {
+    const known = this.#pieces.get(number);
+    if (known !== undefined) return known;
+    const piece = this.#index.pieces[number];
+    if (piece === undefined) throw new BlockFault('piece', `there is no piece ${number}`);
+    const raw = inflatePiece(piece, await this.#read(piece.offset, piece.length), decompressPiece);
+    this.#pieces.set(number, raw);
+    return raw;
+  }
+
+  async #readPictures(entries: readonly FrameEntry[]): Promise<(entry: FrameEntry) => Uint8Array> {
+    const ranges: ByteRange[] = [];
+    for (const { offset, length } of entries.toSorted((a, b) => a.offset - b.offset)) {
+      const last = ranges.at(-1);
+      const end = last === undefined ? 0 : last.offset + last.length;
+      if (last === undefined || offset > end + RANGE_HOLE_BYTES) ranges.push({ offset, length });
+      else ranges[ranges.length - 1] = { offset: last.offset, length: Math.max(end, offset + length) - last.offset };
+    }
+    const read: { readonly range: ByteRange; readonly bytes: Uint8Array }[] = [];
+    for (const range of ranges) read.push({ range, bytes: await this.#read(range.offset, range.length) });
+    return (entry) => {
+      const source = read.find(({ range }) => range.offset <= entry.offset && entry.offset + entry.length <= range.offset + range.length);
+      if (source === undefined) throw new BlockFault('length', 'a picture was not read');
+      return source.bytes.subarray(entry.offset - source.range.offset, entry.offset - source.range.offset + entry.length);
+    };
+  }
+
+  /** @throws {BlockFault} for a range outside of the block: its neighbours in the object are other sessions */
+  async #read(offset: number, length: number): Promise<Uint8Array> {
+    const { objectKey, blockOffset, blockLength } = this.block;
+    if (offset + length > blockLength) throw new BlockFault('length', 'the index points behind the end of the block');
+    if (length === 0) return new Uint8Array();
+    return this.#blocks.get(objectKey, { offset: blockOffset + offset, length });
+  }
+}

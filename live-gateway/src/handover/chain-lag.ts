@@ -1,0 +1,25 @@
+import type { Catalog, EventLog } from '@playhead/ports';
+import type { Offset, Partition } from '@playhead/schemas';
+import { extendsChain } from '@playhead/schemas';
+
+/**
+ * True when the log has a valid flush that the catalog has not taken over: what seems to be missing is on its way.
+ * Reads only what lies behind the catalog's progress, up to the end of the topic as it was when the question was asked.
+ */
+export async function isCatalogBehind(log: EventLog, catalog: Catalog, partition: Partition, signal: AbortSignal): Promise<boolean> {
+  const { first, next } = await log.bounds('playhead.flushes', partition);
+  const { chainEnd, flushesNext } = await catalog.progress(partition);
+  const from = Math.max(flushesNext, first) as Offset;
+  if (from >= next) return false;
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  try {
+    for await (const batch of log.read('playhead.flushes', partition, from, { signal: both })) {
+      if (batch.records.some(({ record }) => record !== null && extendsChain({ end: chainEnd }, record))) return true;
+      if (batch.next >= next) return false;
+    }
+    return false;
+  } finally {
+    stop.abort();
+  }
+}

@@ -1,0 +1,3 @@
+export type { LiveGatewayDeps } from './deps.ts';
+export { registerLiveGateway } from './register.ts';
+export type { LiveGatewaySettings } from './settings.ts';

@@ -1,0 +1,124 @@
+import type { StoredBlock } from '@playhead/ports';
+import type { FrameEntry } from '@playhead/schemas';
+import {
+  BytesFault,
+  decodeFrameIndex,
+  formatPosition,
+  framePayload,
+  imageType,
+  inflatePiece,
+  PlayheadError,
+  parsePosition,
+} from '@playhead/schemas';
+import { decompressPiece } from '@playhead/uploads';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { viewerOf } from '../auth.ts';
+import type { Gateway } from '../deps.ts';
+import type { SessionDirectory } from '../directory/session-directory.ts';
+import type { BlockLists, PlacedFrame } from './block-lists.ts';
+import { blockSchema, blocksSchema, frameSchema } from './http-schemas.ts';
+import { etagOf, sendBytes } from './range.ts';
+
+/** Enough of a picture to tell its type. */
+const SNIFF_BYTES = 16;
+
+/** `GET /v1/sessions/:sessionId/blocks`, one block's bytes, one frame's payload. */
+export function registerBlockRoutes(scope: FastifyInstance, gateway: Gateway, directory: SessionDirectory, lists: BlockLists): void {
+  scope.get('/v1/sessions/:sessionId/blocks', { schema: blocksSchema }, async (request, reply) => {
+    const { projectId } = viewerOf(request, gateway.projects);
+    const { sessionId } = request.params as { sessionId: string };
+    const { chainEnd, blocks } = await lists.fresh(projectId, sessionId);
+    if (blocks.length === 0 && (await directory.session(projectId, sessionId)) === null) throw new PlayheadError('session_not_found');
+    reply.header('cache-control', 'no-store');
+    return { chainEnd, blocks: blocks.filter((block) => block.blockLength > 0).map((block) => describeBlock(sessionId, block)) };
+  });
+
+  scope.get('/v1/sessions/:sessionId/blocks/:blockId', { schema: blockSchema }, async (request, reply) => {
+    const { projectId } = viewerOf(request, gateway.projects);
+    const { sessionId, blockId } = request.params as { sessionId: string; blockId: string };
+    return again(lists, projectId, sessionId, async () => {
+      const block = await lists.block(projectId, sessionId, Number(blockId));
+      if (block === undefined) throw new PlayheadError('not_found');
+      const { objectKey, blockOffset, blockLength } = block;
+      return sendBytes(request, reply, {
+        contentType: 'application/octet-stream',
+        size: blockLength,
+        etag: etagOf(`${objectKey} ${blockOffset} ${blockLength}`),
+        read: (offset, length) => gateway.blocks.get(objectKey, { offset: blockOffset + offset, length }),
+      });
+    });
+  });
+
+  scope.get('/v1/sessions/:sessionId/frames/:position', { schema: frameSchema }, async (request, reply) => {
+    const { projectId } = viewerOf(request, gateway.projects);
+    const { sessionId, position: text } = request.params as { sessionId: string; position: string };
+    const position = parsePosition(text);
+    if (position === undefined) throw new PlayheadError('invalid_request', 'A position is <offset>.<index>.');
+    return again(lists, projectId, sessionId, async () => {
+      const placed = await lists.frame(projectId, sessionId, position);
+      if (placed === undefined) throw new PlayheadError('not_found');
+      return sendFrame(request, reply, gateway, placed);
+    });
+  });
+}
+
+/** A kept list may name an object that was merged away: then once more, with the catalog's list of now. */
+async function again<T>(lists: BlockLists, projectId: string, sessionId: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof PlayheadError) || error.code !== 'not_found') throw error;
+    lists.forget(projectId, sessionId);
+    return run();
+  }
+}
+
+async function sendFrame(request: FastifyRequest, reply: FastifyReply, gateway: Gateway, placed: PlacedFrame): Promise<FastifyReply> {
+  const { block, index, entry } = placed;
+  const { objectKey, blockOffset, blockLength } = block;
+  const inBlock = (offset: number, length: number): Promise<Uint8Array> => {
+    if (offset + length > blockLength) throw new PlayheadError('internal', 'The index of a block points outside of it.');
+    return length === 0 ? Promise.resolve(new Uint8Array()) : gateway.blocks.get(objectKey, { offset: blockOffset + offset, length });
+  };
+  const etag = etagOf(`${objectKey} ${blockOffset} ${formatPosition(entry.position)}`);
+  if (entry.piece < 0) {
+    const head = await inBlock(entry.offset, Math.min(SNIFF_BYTES, entry.length));
+    const contentType = imageType(head) ?? 'application/octet-stream';
+    const read = (offset: number, length: number): Promise<Uint8Array> => inBlock(entry.offset + offset, length);
+    return sendBytes(request, reply, { contentType, size: entry.length, etag, read });
+  }
+  const piece = index.pieces[entry.piece];
+  if (piece === undefined) throw new PlayheadError('internal', 'The index of a block names no such piece.');
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    const raw = inflatePiece(piece, await inBlock(piece.offset, piece.length), decompressPiece);
+    return framePayload(entry, raw).subarray(offset, offset + length);
+  };
+  return sendBytes(request, reply, { contentType: 'application/json', size: entry.length, etag, read });
+}
+
+function describeBlock(sessionId: string, block: StoredBlock): object {
+  const { flushLastOffset, blockLength, firstTimestampMs, lastTimestampMs, windows } = block;
+  return {
+    id: String(flushLastOffset),
+    bytes: blockLength,
+    firstTimestampMs,
+    lastTimestampMs,
+    windows,
+    frames: framesOf(block).map((frame) => {
+      const { windowId, track, keyframe, timestampMs, width, height, length } = frame;
+      const position = formatPosition(frame.position);
+      const href = track === 'image' ? { href: `/v1/sessions/${encodeURIComponent(sessionId)}/frames/${position}` } : {};
+      return { position, windowId, track, keyframe, timestampMs, ...href, width, height, bytes: length };
+    }),
+  };
+}
+
+/** A damaged index costs its block's frames, not the whole list. */
+function framesOf(block: StoredBlock): readonly FrameEntry[] {
+  try {
+    return decodeFrameIndex(block.frameIndex).frames;
+  } catch (error) {
+    if (error instanceof BytesFault) return [];
+    throw error;
+  }
+}

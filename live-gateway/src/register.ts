@@ -1,0 +1,69 @@
+import cookie from '@fastify/cookie';
+import websocket from '@fastify/websocket';
+import { CLOSE_CODES, PlayheadError } from '@playhead/schemas';
+import type { FastifyError, FastifyInstance } from 'fastify';
+import type { Gateway, LiveGatewayDeps } from './deps.ts';
+import { Feed } from './directory/feed.ts';
+import { SessionDirectory } from './directory/session-directory.ts';
+import { Viewers } from './handover/viewers.ts';
+import { registerLiveRoute } from './live-route.ts';
+import { errorText } from './pause.ts';
+import { BlockLists } from './read-api/block-lists.ts';
+import { registerBlockRoutes } from './read-api/block-routes.ts';
+import { registerSessionRoutes } from './read-api/session-routes.ts';
+import { DEFAULT_SETTINGS } from './settings.ts';
+import { Leases } from './watches/leases.ts';
+import { Windows } from './window/windows.ts';
+
+/** A viewer has nothing to say: anything longer than a control frame closes its connection. */
+const VIEWER_MESSAGE_BYTES_MAX = 1024;
+
+/**
+ * Registers the read API and the live streams on `app`. They live until the app is closed: viewers are then sent away with
+ * 1001, tails end, and leases are left to expire.
+ *
+ * `@fastify/cookie` and `@fastify/websocket` are registered unless the app has them.
+ */
+export async function registerLiveGateway(app: FastifyInstance, deps: LiveGatewayDeps): Promise<void> {
+  const gateway: Gateway = { ...deps, settings: { ...DEFAULT_SETTINGS, ...deps.settings } };
+  const directory = new SessionDirectory(gateway);
+  const windows = new Windows(gateway);
+  const leases = new Leases(gateway);
+  const feed = new Feed(gateway, directory);
+  const viewers = new Viewers(gateway, directory, windows, leases);
+
+  await app.register(async (scope) => {
+    // Before the socket plugin's own hook, which closes what is still open without a code.
+    scope.addHook('preClose', (done) => {
+      viewers.close(CLOSE_CODES.going_away, 'going_away');
+      feed.close();
+      done();
+    });
+    scope.addHook('onClose', async () => {
+      leases.close();
+      await Promise.all([windows.close(), directory.close()]);
+    });
+    if (!scope.hasRequestDecorator('cookies')) await scope.register(cookie);
+    if (!scope.hasDecorator('websocketServer')) await scope.register(websocket, { options: { maxPayload: VIEWER_MESSAGE_BYTES_MAX } });
+
+    scope.addHook('onRequest', async (_request, reply) => {
+      reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer');
+    });
+    scope.setErrorHandler((error: FastifyError | PlayheadError, request, reply) => {
+      const known = knownError(error);
+      if (known.code === 'internal') gateway.logger.error({ url: request.routeOptions.url, error: errorText(error) }, 'a request failed');
+      if (known.code === 'overloaded' || known.code === 'unavailable') reply.header('retry-after', '1');
+      return reply.code(known.status).type('application/json').send(known.toBody());
+    });
+    registerSessionRoutes(scope, gateway, directory, feed);
+    registerBlockRoutes(scope, gateway, directory, new BlockLists(gateway));
+    registerLiveRoute(scope, gateway, directory, viewers);
+  });
+  directory.start();
+}
+
+function knownError(error: FastifyError | PlayheadError): PlayheadError {
+  if (error instanceof PlayheadError) return error;
+  if (error.validation !== undefined) return new PlayheadError('invalid_request', error.message);
+  return new PlayheadError('internal');
+}

@@ -1,0 +1,45 @@
+import { LIMITS } from '@playhead/schemas';
+
+/** What a test or an installation may set. Every bound has a default from LIMITS or from here. */
+export interface LiveGatewaySettings {
+  readonly viewersMax: number;
+  /** Bytes waiting in one viewer's socket beyond which it lags. */
+  readonly viewerBufferBytesMax: number;
+  readonly viewerHeartbeatMs: number;
+  /** A viewer whose socket takes nothing for this long is cut off. */
+  readonly viewerStallMs: number;
+  readonly windowBytesMax: number;
+  /** How long a partition is still tailed after its last viewer has left. */
+  readonly windowLingerMs: number;
+  readonly watchLeaseMs: number;
+  /** Sessions that the directory remembers besides the catalog. */
+  readonly directorySessionsMax: number;
+  /** Listeners of the feed of sessions. */
+  readonly feedListenersMax: number;
+  /** How often a project with listeners is compared with the catalog. */
+  readonly feedRefreshMs: number;
+  readonly feedHeartbeatMs: number;
+  /** Pause before something that failed is tried again; doubled up to 32 times of it. */
+  readonly retryMs: number;
+  /** Payload bytes in one message; a larger frame still goes whole. */
+  readonly messageBytesMax: number;
+  /** Bytes of block lists kept for the read API. */
+  readonly blockListBytesMax: number;
+}
+
+export const DEFAULT_SETTINGS: LiveGatewaySettings = {
+  viewersMax: LIMITS.viewersMax,
+  viewerBufferBytesMax: LIMITS.viewerBufferBytesMax,
+  viewerHeartbeatMs: LIMITS.viewerHeartbeatMs,
+  viewerStallMs: 60_000,
+  windowBytesMax: LIMITS.windowBytesMax,
+  windowLingerMs: 5_000,
+  watchLeaseMs: LIMITS.watchLeaseMs,
+  directorySessionsMax: 20_000,
+  feedListenersMax: 1_000,
+  feedRefreshMs: 3_000,
+  feedHeartbeatMs: 15_000,
+  retryMs: 100,
+  messageBytesMax: 512 * 1024,
+  blockListBytesMax: 64 * 1024 * 1024,
+};
