@@ -1,0 +1,2 @@
+export type { LmdbLogOptions } from './lmdb-log.ts';
+export { openLmdbLog } from './lmdb-log.ts';

@@ -1,0 +1,137 @@
+import { mkdirSync, realpathSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { PlayheadError } from '@playhead/schemas';
+import type { Database, RootDatabase } from 'lmdb';
+import { open } from 'lmdb';
+
+/**
+ * What the log needs of LMDB: ordered binary keys, durable transactions, reads that copy.
+ *
+ * Durability: `overlappingSync` is off, so a transaction's promise resolves after LMDB has synced data and meta page
+ * (with it on, the promise would mean "visible" only, and a failed sync would never be told). Writes run on LMDB's thread.
+ *
+ * Space: the map is reserved address space, not memory or disk; LMDB doubles it when it is full. A full disk fails the
+ * transaction, and it is rolled back.
+ */
+export interface LmdbStore {
+  /** Writes all or nothing; resolves when it is durable. Keys of `puts` are new. */
+  commit(changes: Changes): Promise<void>;
+  /** Copies, in order of key, from `from` (inclusive) to `to` (exclusive). The snapshot is held while iterating, so iterate without waiting. */
+  scan(from: Buffer, to: Buffer): Iterable<{ readonly key: Buffer; readonly value: Uint8Array }>;
+  lastKey(before: Buffer, behind: Buffer): Buffer | undefined;
+  note(name: string): unknown;
+  close(): Promise<void>;
+}
+
+export interface Changes {
+  readonly puts?: readonly { readonly key: Buffer; readonly value: Buffer }[];
+  readonly removes?: readonly Buffer[];
+  /** Small facts about the log, as JSON. */
+  readonly notes?: readonly { readonly name: string; readonly value: unknown }[];
+}
+
+/** Answers false where the key is there already. LMDB's JavaScript takes these options; its types know only versions here. */
+const NEW_ONLY = { noOverwrite: true } as unknown as number;
+
+const MAP_BYTES_INITIAL = 4 * 1024 ** 3;
+
+/** Paths that this process has open: LMDB would hand out one environment twice. */
+const openPaths = new Set<string>();
+
+/** @throws {PlayheadError} `log_unavailable` when the path is open already, here or in another process */
+export async function openLmdbStore(path: string): Promise<LmdbStore> {
+  mkdirSync(path, { recursive: true });
+  const realPath = realpathSync(path);
+  if (openPaths.has(realPath)) throw new PlayheadError('log_unavailable', `the log at ${path} is open already`);
+  openPaths.add(realPath);
+  let root: RootDatabase | undefined;
+  try {
+    root = open({ path: realPath, noSubdir: false, overlappingSync: false, mapSize: MAP_BYTES_INITIAL, maxDbs: 2 });
+    const records = root.openDB<Buffer, Buffer>({ name: 'records', keyEncoding: 'binary', encoding: 'binary' });
+    const notes = root.openDB<unknown, string>({ name: 'notes', encoding: 'json' });
+    checkAlone(root, notes, path);
+    await syncDirectory(realPath);
+    await syncDirectory(dirname(realPath));
+    return storeOn(root, records, notes, () => openPaths.delete(realPath));
+  } catch (error) {
+    await root?.close();
+    openPaths.delete(realPath);
+    if (error instanceof PlayheadError) throw error;
+    throw new PlayheadError('log_unavailable', `the log at ${path} cannot be opened: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Two processes on one log would give the same offsets. LMDB's table of readers names every process that has it open;
+ * entries of the dead are cleared first.
+ */
+function checkAlone(root: RootDatabase, notes: Database<unknown, string>, path: string): void {
+  notes.get('layout'); // takes our own place in the table, so that of two who open at once at least one sees the other
+  root.readerCheck();
+  const others = root
+    .readerList()
+    .split('\n')
+    .map((line) => Number(/^\s*(\d+)\s/.exec(line)?.[1] ?? Number.NaN))
+    .filter((pid) => Number.isInteger(pid) && pid !== process.pid);
+  if (others.length > 0) {
+    throw new PlayheadError('log_unavailable', `the log at ${path} is open in process ${others.join(', ')}`);
+  }
+}
+
+/** Makes the names of new files durable. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await openFile(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+function storeOn(root: RootDatabase, records: Database<Buffer, Buffer>, notes: Database<unknown, string>, closed: () => void): LmdbStore {
+  return {
+    // All writes of one event turn share a transaction (LMDB's event turn batching).
+    async commit(changes) {
+      const writes: Promise<boolean>[] = [];
+      for (const { key, value } of changes.puts ?? []) writes.push(records.put(key, value, NEW_ONLY));
+      for (const key of changes.removes ?? []) writes.push(records.remove(key));
+      for (const { name, value } of changes.notes ?? []) writes.push(notes.put(name, value));
+      const puts = changes.puts?.length ?? 0;
+      try {
+        const answers = await Promise.all(writes);
+        if (!answers.slice(0, puts).every(Boolean)) throw new Error('an offset was already taken: another process writes to this log');
+      } catch (error) {
+        throw await causeOf(error);
+      }
+    },
+
+    *scan(from, to) {
+      for (const { key, value } of records.getRange({ start: from, end: to })) yield { key, value };
+    },
+
+    lastKey(before, behind) {
+      for (const key of records.getKeys({ start: behind, end: before, reverse: true, limit: 1 })) return key;
+      return undefined;
+    },
+
+    note: (name) => notes.get(name),
+
+    async close() {
+      await root.close();
+      closed();
+    },
+  };
+}
+
+/** LMDB's `Commit failed` holds a promise that rejects with the reason; unhandled it would end the process. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && 'commitError' in error && error.commitError instanceof Promise)) return error;
+  const reason = error.commitError.catch((cause: unknown) => cause);
+  const patience = new Promise((resolve) => setTimeout(resolve, 1_000, error).unref());
+  return Promise.race([reason, patience]);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
