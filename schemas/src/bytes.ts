@@ -1,3 +1,7 @@
+const TEXT_ENCODER = new TextEncoder();
+/** A byte order mark is a character like others: what was written comes back. */
+const TEXT_DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** Growing byte buffer with the few number encodings that our formats use. Big-endian; varints are unsigned LEB128. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
@@ -38,7 +42,7 @@ export class ByteWriter {
     this.#view.setUint32(this.#reserve(4), value);
   }
 
-  /** Bounds: 0 .. 2^53-1. */
+  /** Bounds: 0 .. 2^53-1; a fraction is cut off. */
   u64(value: number): void {
     const at = this.#reserve(8);
     this.#view.setUint32(at, Math.floor(value / 2 ** 32));
@@ -49,8 +53,13 @@ export class ByteWriter {
     this.#view.setFloat64(this.#reserve(8), value);
   }
 
-  /** Bounds: 0 .. 2^53-1. */
+  /**
+   * Bounds: 0 .. 2^53-1.
+   *
+   * @throws {RangeError} for anything else: it would be read back as another number
+   */
   varint(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a varint: ${value}`);
     let rest = value;
     while (rest >= 0x80) {
       this.u8((rest % 0x80) | 0x80);
@@ -59,7 +68,7 @@ export class ByteWriter {
     this.u8(rest);
   }
 
-  /** Small numbers of both signs: 0, -1, 1, -2, ... become 0, 1, 2, 3, ... */
+  /** Small numbers of both signs: 0, -1, 1, -2, ... become 0, 1, 2, 3, ... Bounds: -2^52 .. 2^52-1. */
   zigzag(value: number): void {
     this.varint(value < 0 ? -value * 2 - 1 : value * 2);
   }
@@ -70,7 +79,7 @@ export class ByteWriter {
 
   /** Varint length, then UTF-8. */
   text(value: string): void {
-    const bytes = new TextEncoder().encode(value);
+    const bytes = TEXT_ENCODER.encode(value);
     this.varint(bytes.length);
     this.raw(bytes);
   }
@@ -114,7 +123,7 @@ export class ByteReader {
 
   #take(count: number): number {
     const at = this.#at;
-    if (count > this.#bytes.length - at) throw new BytesFault(`needs ${count} bytes, has ${this.#bytes.length - at}`, at);
+    if (!(count >= 0 && count <= this.#bytes.length - at)) throw new BytesFault(`needs ${count} bytes, has ${this.#bytes.length - at}`, at);
     this.#at = at + count;
     return at;
   }
@@ -168,6 +177,6 @@ export class ByteReader {
   }
 
   text(): string {
-    return new TextDecoder().decode(this.raw(this.varint()));
+    return TEXT_DECODER.decode(this.raw(this.varint()));
   }
 }

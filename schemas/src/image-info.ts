@@ -26,16 +26,11 @@ export function imageSize(bytes: Uint8Array): ImageSize | undefined {
 }
 
 function readSize(bytes: Uint8Array, view: DataView): ImageSize | undefined {
-  switch (imageType(bytes)) {
-    case 'image/jpeg':
-      return jpegSize(view);
-    case 'image/png':
-      return pngSize(bytes, view);
-    case 'image/webp':
-      return webpSize(bytes, view);
-    case undefined:
-      return undefined;
-  }
+  const type = imageType(bytes);
+  if (type === 'image/jpeg') return jpegSize(view);
+  if (type === 'image/png') return pngSize(bytes, view);
+  if (type === 'image/webp') return webpSize(bytes, view);
+  return undefined;
 }
 
 /** Walks the segments to the start of frame: `FF Cn, u16 length, u8 precision, u16 height, u16 width`. */

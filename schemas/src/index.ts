@@ -6,7 +6,6 @@ export * from './flush-chain.ts';
 export * from './formats/body.ts';
 export * from './formats/decode-body.ts';
 export * from './formats/frame-bundle.ts';
-export { bodyFault } from './formats/frame-faults.ts';
 export * from './formats/frame-index.ts';
 export * from './formats/frame-tar.ts';
 export * from './formats/frames.ts';

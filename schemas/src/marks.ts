@@ -96,11 +96,13 @@ export class Marks {
       for (let ranges = reader.varint(); ranges > 0; ranges--) {
         const first = end + reader.varint();
         const last = first + reader.varint();
+        if (!Number.isSafeInteger(last)) throw new BytesFault('a counter is beyond 2^53', reader.at);
         addRange(window.ranges, first, last);
         end = last;
       }
       for (let ids = reader.varint(); ids > 0; ids--) window.uploadIds.add(reader.text());
     }
+    if (reader.remaining !== 0) throw new BytesFault('bytes behind the marks', reader.at);
     return marks;
   }
 

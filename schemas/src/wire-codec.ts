@@ -7,6 +7,8 @@ import type { FramesMessage } from './wire.ts';
 import { WIRE_VERSION } from './wire.ts';
 
 const TYPE_FRAMES = 1;
+/** What a u8 can tell. */
+const WINDOW_ID_BYTES_MAX = 255;
 
 /** The bytes drawn at {@link FramesMessage}. */
 export function encodeFramesMessage(message: FramesMessage): Uint8Array<ArrayBuffer> {
@@ -21,6 +23,7 @@ export function encodeFramesMessage(message: FramesMessage): Uint8Array<ArrayBuf
   writer.u32(message.frames.length);
   for (const windowId of windows) {
     const bytes = new TextEncoder().encode(windowId);
+    if (bytes.length > WINDOW_ID_BYTES_MAX) throw new RangeError(`a window id of ${bytes.length} bytes`);
     writer.u8(bytes.length);
     writer.raw(bytes);
   }

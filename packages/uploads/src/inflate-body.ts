@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync } from 'node:zlib';
-import type { BodyCodec, BodyFault } from '@playhead/schemas';
-import { bodyFault, LIMITS } from '@playhead/schemas';
+import type { BodyCodec, BodyFault, ErrorCode } from '@playhead/schemas';
+import { ERROR_CODES, LIMITS } from '@playhead/schemas';
 import type { SalvagedGzip } from './salvage-gzip.ts';
 import { salvageGzip } from './salvage-gzip.ts';
 
@@ -61,22 +61,23 @@ export async function inflateBodyAsync(codec: BodyCodec, body: Uint8Array): Prom
 function identity(body: Uint8Array): InflatedBody {
   const limit = LIMITS.uploadInflatedBytesMax;
   if (body.length <= limit) return { bytes: body, fault: null };
-  return { bytes: body.subarray(0, limit), fault: bodyFault('inflated_too_large', limit, 0, `the limit is ${limit} bytes`) };
+  return { bytes: body.subarray(0, limit), fault: tooLarge(limit) };
 }
 
 function decide({ bytes, stop }: SalvagedGzip, zlibError: unknown): InflatedBody {
-  switch (stop) {
-    case 'full':
-      return { bytes, fault: bodyFault('inflated_too_large', bytes.length, 0, `the limit is ${LIMITS.uploadInflatedBytesMax} bytes`) };
-    case 'truncated':
-      return { bytes, fault: bodyFault('truncated_body', bytes.length, 0, 'gzip ends before its trailer') };
-    case 'corrupt':
-    case 'end': {
-      // Where the two inflaters disagree, the one that refuses is believed.
-      const what = zlibError instanceof Error ? zlibError.message : String(zlibError);
-      return { bytes, fault: bodyFault('corrupt_codec', bytes.length, 0, `gzip: ${what}`) };
-    }
-  }
+  if (stop === 'full') return { bytes, fault: tooLarge(bytes.length) };
+  if (stop === 'truncated') return { bytes, fault: inflateFault('truncated_body', bytes.length, 'gzip ends before its trailer') };
+  // Where the two inflaters disagree (`end`), the one that refuses is believed.
+  const what = zlibError instanceof Error ? zlibError.message : String(zlibError);
+  return { bytes, fault: inflateFault('corrupt_codec', bytes.length, `gzip: ${what}`) };
+}
+
+function tooLarge(byteOffset: number): BodyFault {
+  return inflateFault('inflated_too_large', byteOffset, `the limit is ${LIMITS.uploadInflatedBytesMax} bytes`);
+}
+
+function inflateFault(code: ErrorCode, byteOffset: number, what: string): BodyFault {
+  return { code, message: `${ERROR_CODES[code].text} (at inflated byte ${byteOffset}: ${what})`, byteOffset, frameIndex: 0 };
 }
 
 function plain(buffer: Buffer): Uint8Array {

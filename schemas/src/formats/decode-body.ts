@@ -3,6 +3,7 @@ import { LIMITS } from '../limits.ts';
 import type { BodyFormat } from '../records/types.ts';
 import type { BodyContext, DecodedBody } from './body.ts';
 import { BUNDLE_HEADER_BYTES, decodeFrameBundle, decodeFrameBundleLe, readU64 } from './frame-bundle.ts';
+import { BodyFrames } from './frame-faults.ts';
 import { decodeFrameTar, isTarHeader } from './frame-tar.ts';
 import { decodeFrames, FRAMES_MAGIC } from './frames.ts';
 
@@ -20,6 +21,8 @@ export function decodeBody(format: BodyFormat, inflated: Uint8Array, context: Bo
       return decodeFrameBundleLe(inflated, context);
     case 'frame-tar':
       return decodeFrameTar(inflated, context);
+    default:
+      return new BodyFrames(context).faulty('invalid_body', 0, `unknown format ${JSON.stringify(format)}`);
   }
 }
 

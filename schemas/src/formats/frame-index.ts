@@ -95,6 +95,7 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
   for (const piece of pieces) {
     assertLayout(piece.offset === pieceEnd, 'pieces lie one behind the other');
     writer.varint(piece.length);
+    assertLayout(piece.rawLength <= LIMITS.frameBytesMax, 'a piece is within LIMITS.frameBytesMax');
     writer.varint(piece.rawLength);
     pieceEnd = piece.offset + piece.length;
   }

@@ -6,21 +6,22 @@ import { ByteReader, BytesFault } from '../bytes.ts';
  * array that claims 2^50 items keeps it busy until memory ends. After this walk every count and length is known to be
  * backed by bytes, so that one bad record costs only itself.
  *
- * Knows what our schemas use: records, enums, unions, maps, arrays, strings, bytes, longs, ints, booleans, null.
+ * Knows what our schemas use: records, enums, unions, maps, arrays, strings, bytes, longs, ints, booleans, null; each named
+ * type is written where it is used.
  *
  * @param at where the record begins; it has to end where `bytes` ends
  * @throws {BytesFault}
  */
 export function checkAvroBytes(schema: Schema, bytes: Uint8Array, at: number): void {
   const reader = new ByteReader(bytes, at);
-  const named = new Map<string, SchemaObject>();
-  walk(schema as AnySchema, reader, named);
+  walk(schema as AnySchema, reader);
   if (reader.remaining !== 0) throw new BytesFault(`${reader.remaining} bytes behind the record`, reader.at);
 }
 
+const LONG_BYTES_MAX = 10;
+
 interface SchemaObject {
   readonly type: string;
-  readonly name?: string;
   readonly symbols?: readonly string[];
   readonly items?: AnySchema;
   readonly values?: AnySchema;
@@ -28,16 +29,15 @@ interface SchemaObject {
 }
 type AnySchema = string | SchemaObject | readonly AnySchema[];
 
-function walk(schema: AnySchema, reader: ByteReader, named: Map<string, SchemaObject>): void {
+function walk(schema: AnySchema, reader: ByteReader): void {
   if (typeof schema === 'object' && !('type' in schema)) {
     const number = reader.zigzag();
     const branch = schema[number];
     if (branch === undefined) throw new BytesFault(`union branch ${number}`, reader.at);
-    return walk(branch, reader, named);
+    return walk(branch, reader);
   }
-  if (typeof schema === 'object' && schema.name !== undefined) named.set(schema.name, schema);
-  const type = typeof schema === 'string' ? schema : schema.type;
-  switch (type) {
+  const object: SchemaObject = typeof schema === 'string' ? { type: schema } : schema;
+  switch (object.type) {
     case 'null':
       return;
     case 'boolean':
@@ -45,22 +45,18 @@ function walk(schema: AnySchema, reader: ByteReader, named: Map<string, SchemaOb
       return;
     case 'int': {
       const value = reader.zigzag();
-      if (value !== Math.trunc(value) || Math.abs(value) > 2 ** 31) throw new BytesFault(`${value} is no int`, reader.at);
+      if (Math.abs(value) > 2 ** 31) throw new BytesFault(`${value} is no int`, reader.at);
       return;
     }
     case 'long':
-      reader.zigzag();
+      skipLong(reader);
       return;
     case 'string':
     case 'bytes':
       reader.raw(readLength(reader));
       return;
-    default:
-  }
-  const object = typeof schema === 'string' ? named.get(schema) : schema;
-  switch (object?.type) {
     case 'record':
-      for (const field of object.fields ?? []) walk(field.type, reader, named);
+      for (const field of object.fields ?? []) walk(field.type, reader);
       return;
     case 'enum': {
       const symbol = reader.zigzag();
@@ -68,12 +64,12 @@ function walk(schema: AnySchema, reader: ByteReader, named: Map<string, SchemaOb
       return;
     }
     case 'array':
-      walkBlocks(reader, () => walk(object.items ?? 'null', reader, named));
+      walkBlocks(reader, () => walk(object.items ?? 'null', reader));
       return;
     case 'map':
       walkBlocks(reader, () => {
         reader.raw(readLength(reader));
-        walk(object.values ?? 'null', reader, named);
+        walk(object.values ?? 'null', reader);
       });
       return;
     default:
@@ -92,6 +88,13 @@ function walkBlocks(reader: ByteReader, item: () => void): void {
     if (Math.abs(count) > reader.remaining) throw new BytesFault(`${Math.abs(count)} items in ${reader.remaining} bytes`, at);
     for (let i = Math.abs(count); i > 0; i--) item();
   }
+}
+
+/** A long may use all of its 64 bits; whether it is a safe number is for avsc to say. */
+function skipLong(reader: ByteReader): void {
+  const at = reader.at;
+  for (let i = 0; i < LONG_BYTES_MAX; i++) if (reader.u8() < 0x80) return;
+  throw new BytesFault('a long has too many bytes', at);
 }
 
 function readLength(reader: ByteReader): number {

@@ -1,0 +1,76 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  decodeBlock,
+  decodeBlockIndex,
+  decodeBody,
+  decodeFrameIndex,
+  decodeFramesMessage,
+  encodeBlock,
+  encodeFrameIndex,
+  Marks,
+  sniffFormat,
+} from '../src/index.ts';
+import { avroCodec } from '../src/records/index.ts';
+import type { BodyFormat, Topic } from '../src/records/types.ts';
+import { COMPRESSED, GOLDEN, goldenMarks, MESSAGE, readGolden, TIMED_PICTURES } from './golden-files.ts';
+import { CONTEXT, FRAMES, frameOf, POSITIONED, RECORDS } from './samples.ts';
+
+describe('golden bytes', () => {
+  it('are all tested here', () => {
+    const files = readdirSync(new URL('golden/', import.meta.url)).toSorted();
+    expect(files).toEqual([...Object.keys(GOLDEN), ...Object.keys(COMPRESSED)].map((name) => `${name}.hex`).toSorted());
+  });
+
+  it.each(Object.entries(GOLDEN))('%s is what the encoder writes today', (name, encode) => {
+    expect(Buffer.from(encode()).toString('hex')).toBe(Buffer.from(readGolden(name)).toString('hex'));
+  });
+
+  it.each(['frames', 'frame-bundle', 'frame-bundle-le', 'frame-tar'] satisfies BodyFormat[])(
+    'a body %s v1 is recognised and read',
+    (format) => {
+      const bytes = readGolden(`${format}.v1`);
+      expect(sniffFormat(bytes)).toBe(format);
+      const frames = format === 'frames' ? FRAMES : TIMED_PICTURES.map(({ timestampMs, jpeg }) => frameOf('image', timestampMs, jpeg));
+      expect(decodeBody(format, bytes, CONTEXT)).toEqual({ frames, fault: null });
+    },
+  );
+
+  it('block v1 is read, and written again byte for byte but for the compressor', () => {
+    const bytes = readGolden('block.v1');
+    expect(decodeBlock(bytes)).toEqual(POSITIONED);
+    const pieces = decodeBlockIndex(bytes).pieces.map(({ offset, length }) => bytes.subarray(offset, offset + length));
+    const again = encodeBlock(POSITIONED, () => pieces.shift() ?? new Uint8Array());
+    expect(Buffer.from(again.bytes).toString('hex')).toBe(Buffer.from(bytes).toString('hex'));
+    expect(Buffer.from(again.frameIndex).toString('hex')).toBe(Buffer.from(readGolden('frame-index.v1')).toString('hex'));
+  });
+
+  it('frame index v1 is read and written', () => {
+    const bytes = readGolden('frame-index.v1');
+    const index = decodeFrameIndex(bytes);
+    expect(index).toEqual(decodeBlockIndex(readGolden('block.v1')));
+    expect(
+      index.frames.map(({ windowId, track, keyframe, timestampMs, position, length }) => ({
+        windowId,
+        track,
+        keyframe,
+        timestampMs,
+        position,
+        length,
+      })),
+    ).toEqual(POSITIONED.map(({ payload, ...frame }) => ({ ...frame, length: payload.length })));
+    expect(encodeFrameIndex(index)).toEqual(bytes);
+  });
+
+  it('marks v1 are read', () => {
+    expect(Marks.decode(readGolden('marks.v1')).encode()).toEqual(goldenMarks().encode());
+  });
+
+  it('wire message v1 is read', () => {
+    expect(decodeFramesMessage(readGolden('wire-frames.v1'))).toEqual(MESSAGE);
+  });
+
+  it.each(Object.keys(RECORDS) as Topic[])('records v1 of %s are read', (topic) => {
+    expect(RECORDS[topic].map((_, i) => avroCodec.decode(topic, readGolden(`${topic}.${i}.v1`)))).toEqual(RECORDS[topic]);
+  });
+});

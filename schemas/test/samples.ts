@@ -1,0 +1,151 @@
+import { zstdCompressSync } from 'node:zlib';
+import type { BodyContext, Flush, Frame, PositionedFrame, Track } from '../src/index.ts';
+import { toOffset } from '../src/index.ts';
+import type { TopicRecords } from '../src/records/types.ts';
+
+/** 2024-06-10T06:13:20Z. */
+export const NOW_MS = 1_718_000_000_000;
+export const CONTEXT: BodyContext = { epochMs: NOW_MS - 60_000, receivedAtMs: NOW_MS };
+
+export function textBytes(value: string): Uint8Array {
+  return new TextEncoder().encode(value);
+}
+
+/** The beginning of a JPEG (SOI, APP0, SOF0) of the given size in px, then `tail`, then EOI: enough for every check made here. */
+export function jpegOf(width: number, height: number, tail = ''): Uint8Array {
+  const app0 = [0xff, 0xe0, 0, 16, 0x4a, 0x46, 0x49, 0x46, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0];
+  const sof0 = [0xff, 0xc0, 0, 11, 8, height >> 8, height & 255, width >> 8, width & 255, 1, 1, 0x11, 0];
+  return Uint8Array.from([0xff, 0xd8, ...app0, ...sof0, ...textBytes(tail), 0xff, 0xd9]);
+}
+
+export function frameOf(track: Track, timestampMs: number, payload: Uint8Array | string, keyframe = track === 'image'): Frame {
+  return { track, keyframe, timestampMs, payload: typeof payload === 'string' ? textBytes(payload) : payload };
+}
+
+export const FRAMES: readonly Frame[] = [
+  frameOf('dom', NOW_MS - 2_000, '[{"type":4},{"type":2}]', true),
+  frameOf('dom', NOW_MS - 1_500, '{"type":3}'),
+  frameOf('image', NOW_MS - 1_000, jpegOf(360, 800, 'first')),
+  frameOf('signal', NOW_MS - 900, '{"kind":"click","selector":".checkout-btn"}'),
+  frameOf('hierarchy', NOW_MS - 800, '{"view":"root"}'),
+];
+
+const picture = jpegOf(360, 800, 'same');
+
+/** Two windows, all tracks, a picture that comes twice, clocks that go backwards, offsets with holes. */
+export const POSITIONED: readonly PositionedFrame[] = [
+  ...FRAMES.map((frame, index) => ({ ...frame, position: { offset: toOffset(7), index }, windowId: 'window-a' })),
+  { ...frameOf('image', NOW_MS - 5_000, picture), position: { offset: toOffset(9), index: 0 }, windowId: 'window-b' },
+  { ...frameOf('image', NOW_MS - 4_000, picture), position: { offset: toOffset(9), index: 1 }, windowId: 'window-b' },
+  {
+    ...frameOf('dom', NOW_MS - 3_000, '[{"type":4},{"type":2}]', true),
+    position: { offset: toOffset(300), index: 2 },
+    windowId: 'window-a',
+  },
+];
+
+export function zstd(raw: Uint8Array): Uint8Array {
+  return new Uint8Array(zstdCompressSync(raw));
+}
+
+const flush: Flush = {
+  partition: 3,
+  prevLastOffset: toOffset(-1),
+  firstOffset: toOffset(4),
+  lastOffset: toOffset(300),
+  objectKey: '3/4-300.phb',
+  objectBytes: 4096,
+  createdAtMs: NOW_MS,
+  writer: 'compactor-1',
+  gap: { firstOffset: toOffset(0), lastOffset: toOffset(3) },
+  blocks: [
+    {
+      projectId: 'shop',
+      sessionId: '0190a0b0-0000-7000-8000-000000000001',
+      blockOffset: 0,
+      blockLength: 4096,
+      firstOffset: toOffset(7),
+      lastOffset: toOffset(300),
+      firstTimestampMs: NOW_MS - 5_000,
+      lastTimestampMs: NOW_MS - 800,
+      firstReceivedAtMs: NOW_MS - 700,
+      lastReceivedAtMs: NOW_MS,
+      windows: ['window-a', 'window-b'],
+      counts: {
+        frames: 8,
+        images: 3,
+        keyframes: 5,
+        clicks: 1,
+        inputs: 2,
+        navigations: 3,
+        consoles: 4,
+        requests: 5,
+        errors: 6,
+        crashes: 7,
+        customs: 9,
+      },
+      uploads: 3,
+      duplicates: 1,
+      rejected: 2,
+      bytesReceived: 12_345,
+      pages: ['https://shop.example/', 'https://shop.example/é'],
+      facts: { url: 'https://shop.example/' },
+      marks: Uint8Array.of(1, 0),
+      frameIndex: Uint8Array.of(1, 0, 0, 0),
+    },
+  ],
+};
+
+/** One full record of each topic; every nullable field set. `sessions` has two kinds. */
+export const RECORDS: { readonly [T in keyof TopicRecords]: readonly Required<TopicRecords[T]>[] } = {
+  'playhead.uploads': [
+    {
+      projectId: 'shop',
+      sessionId: '0190a0b0-0000-7000-8000-000000000001',
+      windowId: 'window-a',
+      uploadId: 'upload-1',
+      counter: 12,
+      track: 'image',
+      format: 'frame-bundle-le',
+      codec: 'gzip',
+      sentAtMs: NOW_MS - 20,
+      receivedAtMs: NOW_MS,
+      epochMs: NOW_MS - 60_000,
+      goodbye: true,
+      facts: { userAgent: 'Phone 1.0' },
+      body: Uint8Array.of(0x1f, 0x8b, 8, 0),
+    },
+  ],
+  'playhead.flushes': [flush],
+  'playhead.sessions': [
+    {
+      kind: 'started',
+      projectId: 'shop',
+      sessionId: '0190a0b0-0000-7000-8000-000000000001',
+      startedAtMs: NOW_MS - 60_000,
+      source: 'web',
+      userId: 'u-1',
+      facts: { title: 'Shop' },
+    },
+    { kind: 'ended', projectId: 'shop', sessionId: '0190a0b0-0000-7000-8000-000000000001', endedAtMs: NOW_MS, reason: 'silence' },
+  ],
+  'playhead.watches': [
+    { projectId: 'shop', sessionId: '0190a0b0-0000-7000-8000-000000000001', watchId: 'watch-1', expiresAtMs: NOW_MS + 15_000 },
+  ],
+  'playhead.rejected': [
+    {
+      projectId: 'shop',
+      sessionId: '0190a0b0-0000-7000-8000-000000000001',
+      windowId: 'window-a',
+      uploadId: 'upload-1',
+      partition: 3,
+      offset: toOffset(8),
+      code: 'frame_not_image',
+      message: 'A frame that should be a picture is not one. (frame 2 at byte 99)',
+      framesKept: 2,
+      byteOffset: 99,
+      rejectedAtMs: NOW_MS,
+      body: Uint8Array.of(1, 2, 3),
+    },
+  ],
+};
