@@ -1,0 +1,166 @@
+import { record } from 'rrweb';
+import type { NodeFacts, ScrubRules } from './core/scrub.ts';
+import { maskValue, scrubEvent } from './core/scrub.ts';
+import type { TypedValues } from './core/typed-values.ts';
+import type { RawFrame } from './frame-queue.ts';
+import { BLOCK_CLASS, MASK_CLASS } from './options.ts';
+
+/** A keyframe at least this often while something happens, ms: what a viewer must read to join, and what one lost upload can spoil. */
+const KEYFRAME_EVERY_MS = 5 * 60_000;
+/** Pointer positions are gathered for this long, ms. rrweb's 500 would be most of a live viewer's delay. */
+const POINTER_EVERY_MS = 200;
+
+// rrweb's event types.
+const DOM_CONTENT_LOADED = 0;
+const LOAD = 1;
+const FULL_SNAPSHOT = 2;
+const INCREMENTAL = 3;
+const META = 4;
+const INPUT_SOURCE = 5;
+
+interface RrwebEvent {
+  readonly type: number;
+  readonly timestamp: number;
+  readonly data?: { readonly source?: number; readonly id?: number; readonly userTriggered?: boolean };
+}
+
+export interface DomRecordingParts {
+  readonly blockSelector: string;
+  readonly maskSelector: string;
+  readonly keepQuery: ReadonlySet<string>;
+  readonly typed: TypedValues;
+  readonly emit: (frame: RawFrame) => void;
+}
+
+export interface DomRecording {
+  /** Draws the whole page again, as one keyframe. */
+  takeKeyframe(): void;
+  stop(): void;
+}
+
+/** Kinds of input whose value the page may show elsewhere without saying anything about the person. */
+const COMMON_TYPES = new Set([
+  'search',
+  'number',
+  'range',
+  'date',
+  'month',
+  'week',
+  'time',
+  'color',
+  'radio',
+  'checkbox',
+  'file',
+  'hidden',
+]);
+
+function typeOf(element: Element): string {
+  if (element.hasAttribute('data-rr-is-password')) return 'password';
+  const type = (element as { type?: unknown }).type;
+  return typeof type === 'string' ? type.toLowerCase() : '';
+}
+
+function isField(tag: string): boolean {
+  return tag === 'input' || tag === 'textarea' || tag === 'select';
+}
+
+function factsOfElement(element: Element, parts: DomRecordingParts): NodeFacts {
+  const tag = element.tagName.toLowerCase();
+  return {
+    tag,
+    type: tag === 'input' ? typeOf(element) : '',
+    value: isField(tag) ? ((element as HTMLInputElement).value ?? '') : '',
+    masked: element.closest(parts.maskSelector) !== null,
+    blocked: element.closest(parts.blockSelector) !== null,
+  };
+}
+
+/** Starts rrweb and turns its events into frames: masked, scrubbed, and with Meta and FullSnapshot as one keyframe. */
+export function recordDom(parts: DomRecordingParts): DomRecording {
+  const nodeOf = (id: number): Node | null => record.mirror.getNode(id);
+
+  const rules: ScrubRules = {
+    keepQuery: parts.keepQuery,
+    echo: (text) => parts.typed.scrub(text),
+    factsOf(id) {
+      const node = nodeOf(id);
+      const element = node instanceof Element ? node : (node?.parentElement ?? null);
+      return element === null ? undefined : factsOfElement(element, parts);
+    },
+  };
+
+  const noteTyped = (event: RrwebEvent): void => {
+    if (event.type !== INCREMENTAL || event.data?.source !== INPUT_SOURCE || !event.data.userTriggered || event.data.id === undefined)
+      return;
+    const element = nodeOf(event.data.id) as HTMLInputElement | null;
+    if (!element || element.tagName === 'SELECT' || COMMON_TYPES.has(typeOf(element)) || element.getAttribute('role') === 'searchbox')
+      return;
+    parts.typed.note(event.data.id, String(element.value ?? ''));
+  };
+
+  let meta: RrwebEvent | null = null;
+  const take = (event: RrwebEvent): void => {
+    if (event.type === DOM_CONTENT_LOADED || event.type === LOAD) return;
+    noteTyped(event);
+    scrubEvent(event, rules);
+    if (event.type === META) {
+      meta = event;
+      return;
+    }
+    if (event.type === FULL_SNAPSHOT && meta !== null) {
+      // A viewer gets both or none: one frame.
+      parts.emit({ track: 'dom', keyframe: true, timestampMs: event.timestamp, value: [meta, event] });
+      meta = null;
+      return;
+    }
+    parts.emit({ track: 'dom', keyframe: false, timestampMs: event.timestamp, value: event });
+  };
+
+  // Every input kind by name of its tag: rrweb's own "all inputs" leaves out hidden and file.
+  const everyInput = { input: true, textarea: true, select: true, password: true } as Record<string, boolean>;
+  const stop = record({
+    emit: (event) => {
+      try {
+        take(event as unknown as RrwebEvent);
+      } catch {
+        // What cannot be scrubbed does not leave.
+      }
+    },
+    blockClass: BLOCK_CLASS,
+    blockSelector: parts.blockSelector,
+    maskTextClass: MASK_CLASS,
+    maskTextSelector: parts.maskSelector,
+    ignoreClass: 'playhead-ignore',
+    maskInputOptions: everyInput,
+    maskInputFn: (text, element) => maskValue(text, typeOf(element)),
+    slimDOMOptions: {
+      script: true,
+      comment: true,
+      headFavicon: true,
+      headWhitespace: true,
+      headMetaSocial: true,
+      headMetaRobots: true,
+      headMetaHttpEquiv: true,
+      headMetaVerification: true,
+      headMetaAuthorship: true,
+      headMetaDescKeywords: true,
+    },
+    inlineStylesheet: true,
+    recordAfter: 'DOMContentLoaded',
+    checkoutEveryNms: KEYFRAME_EVERY_MS,
+    userTriggeredOnInput: true,
+    sampling: { mousemove: 50, mousemoveCallback: POINTER_EVERY_MS, scroll: 100, media: 500 },
+    errorHandler: () => true,
+  });
+
+  return {
+    takeKeyframe() {
+      // Before the document is there, rrweb has not begun; its first snapshot is still to come.
+      if (document.readyState === 'loading') return;
+      record.takeFullSnapshot(true);
+    },
+    stop() {
+      stop?.();
+    },
+  };
+}

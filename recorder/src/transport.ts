@@ -1,0 +1,106 @@
+import type { StartRequest, UploadQuery } from '@playhead/schemas';
+import { REPLY_HEADERS } from '@playhead/schemas';
+
+export interface Reply {
+  /** HTTP status; null when no answer came. */
+  readonly status: number | null;
+  readonly retryAfter: string | null;
+  /** What ingest asks for, see REPLY_HEADERS. */
+  readonly flushMs: number | null;
+  readonly keyframeFor: string | null;
+  readonly ended: boolean;
+  /** The answer's JSON, for a start. */
+  readonly answer?: unknown;
+}
+
+/** How a recorder reaches ingest. */
+export interface Transport {
+  start(request: StartRequest): Promise<Reply>;
+  /** `survives`: the request may outlive the page (browsers allow that for small bodies only). */
+  upload(sessionId: string, query: UploadQuery, body: Uint8Array<ArrayBuffer>, survives: boolean): Promise<Reply>;
+  /** For a page that is going away: no answer. False when the browser does not take it. */
+  beacon(sessionId: string, query: UploadQuery, body: Uint8Array<ArrayBuffer>): boolean;
+}
+
+/** Longer than ingest ever takes; a connection that hangs must not stop the recording. */
+const ANSWER_WITHIN_MS = 30_000;
+
+const NO_REPLY: Reply = { status: null, retryAfter: null, flushMs: null, keyframeFor: null, ended: false };
+
+function replyOf(response: Response): Reply {
+  const flushMs = Number(response.headers.get(REPLY_HEADERS.flushMs) ?? Number.NaN);
+  return {
+    status: response.status,
+    retryAfter: response.headers.get('retry-after'),
+    flushMs: Number.isFinite(flushMs) && flushMs > 0 ? flushMs : null,
+    keyframeFor: response.headers.get(REPLY_HEADERS.keyframe),
+    ended: response.headers.get(REPLY_HEADERS.session) === 'ended',
+  };
+}
+
+/**
+ * Transport over fetch and sendBeacon. Every body is `text/plain` and the key is in the URL: so no request needs a CORS
+ * preflight, which a page that is going away could not wait for, and which would double the requests of a live session.
+ *
+ * @param endpoint origin of ingest
+ */
+export function httpTransport(endpoint: string, key: string): Transport {
+  // The page may replace these later; what it records must not depend on it.
+  const fetch = window.fetch.bind(window);
+  const sendBeacon = navigator.sendBeacon?.bind(navigator);
+
+  const uploadUrl = (sessionId: string, query: UploadQuery): string => {
+    const parameters = new URLSearchParams({ key });
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) parameters.set(name, String(value));
+    }
+    return `${endpoint}/v1/sessions/${sessionId}/uploads?${parameters}`;
+  };
+
+  const post = async (url: string, body: Blob | string, survives: boolean): Promise<Response | null> => {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
+    try {
+      return await fetch(url, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'text/plain' },
+        credentials: 'omit',
+        cache: 'no-store',
+        referrerPolicy: 'origin',
+        keepalive: survives,
+        signal: abort.signal,
+      });
+    } catch {
+      return null;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const textBlob = (body: Uint8Array<ArrayBuffer>): Blob => new Blob([body], { type: 'text/plain' });
+
+  return {
+    async start(request) {
+      const response = await post(`${endpoint}/v1/sessions?${new URLSearchParams({ key })}`, JSON.stringify(request), false);
+      if (response === null) return NO_REPLY;
+      let answer: unknown = null;
+      try {
+        answer = await response.json();
+      } catch {
+        // An answer without a readable body still has a status.
+      }
+      return { ...replyOf(response), answer };
+    },
+    async upload(sessionId, query, body, survives) {
+      const response = await post(uploadUrl(sessionId, query), textBlob(body), survives);
+      return response === null ? NO_REPLY : replyOf(response);
+    },
+    beacon(sessionId, query, body) {
+      const url = uploadUrl(sessionId, query);
+      if (sendBeacon) return sendBeacon(url, textBlob(body));
+      void post(url, textBlob(body), true);
+      return true;
+    },
+  };
+}
