@@ -1,0 +1,107 @@
+import type { FlushBlock, SessionCounts, SignalKind } from '@playhead/schemas';
+import { LIMITS } from '@playhead/schemas';
+import { parseSignal } from '../../core/parse-signal.ts';
+import type { PendingSession } from './pending-flush.ts';
+
+/** The count that a signal adds to. A tap is a phone's click. */
+const COUNT_OF_SIGNAL: Readonly<Record<SignalKind, keyof SessionCounts>> = {
+  click: 'clicks',
+  tap: 'clicks',
+  input: 'inputs',
+  navigation: 'navigations',
+  console: 'consoles',
+  request: 'requests',
+  error: 'errors',
+  crash: 'crashes',
+  custom: 'customs',
+};
+
+/** How many signals stand behind the counts of a block: 0 says that there is nothing to fetch. */
+export function signalsCounted(counts: SessionCounts): number {
+  const names = new Set(Object.values(COUNT_OF_SIGNAL));
+  let sum = 0;
+  for (const name of names) sum += counts[name];
+  return sum;
+}
+
+/** Everything of a {@link FlushBlock} but where its block is. */
+export type SessionSummary = Omit<FlushBlock, 'blockOffset' | 'blockLength' | 'frameIndex'>;
+
+/** What one flush tells of one session. Duplicates count as duplicates and nowhere else. */
+export function summarise(session: PendingSession): SessionSummary {
+  const { projectId, sessionId } = session;
+  const counts = {
+    frames: 0,
+    images: 0,
+    keyframes: 0,
+    clicks: 0,
+    inputs: 0,
+    navigations: 0,
+    consoles: 0,
+    requests: 0,
+    errors: 0,
+    crashes: 0,
+    customs: 0,
+  };
+  const pages = new Set<string>();
+  const windows = new Set<string>();
+  const facts = new Map<string, string>();
+  let [uploads, duplicates, rejected, bytesReceived] = [0, 0, 0, 0];
+  let [firstTimestampMs, lastTimestampMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [firstReceivedAtMs, lastReceivedAtMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+
+  const visit = (url: string | undefined): void => {
+    if (url && pages.size < LIMITS.pagesMax) pages.add(url.slice(0, LIMITS.factCharsMax));
+  };
+
+  for (const upload of session.uploads) {
+    firstReceivedAtMs = Math.min(firstReceivedAtMs, upload.receivedAtMs);
+    lastReceivedAtMs = Math.max(lastReceivedAtMs, upload.receivedAtMs);
+    if (windows.size < LIMITS.windowsMax) windows.add(upload.windowId);
+    if (upload.duplicate) {
+      duplicates++;
+      continue;
+    }
+    uploads++;
+    if (upload.rejected) rejected++;
+    bytesReceived += upload.bytesReceived;
+    for (const [name, value] of Object.entries(upload.facts)) {
+      if (facts.has(name) || facts.size < LIMITS.factsMax) facts.set(name, value);
+    }
+    visit(upload.facts.url);
+    for (const frame of upload.frames) {
+      counts.frames++;
+      if (frame.track === 'image') counts.images++;
+      if (frame.keyframe) counts.keyframes++;
+      firstTimestampMs = Math.min(firstTimestampMs, frame.timestampMs);
+      lastTimestampMs = Math.max(lastTimestampMs, frame.timestampMs);
+      if (frame.track !== 'signal') continue;
+      const signal = parseSignal(frame.payload);
+      counts[COUNT_OF_SIGNAL[signal.kind]]++;
+      if (signal.kind === 'navigation') visit(signal.url);
+    }
+  }
+
+  const first = session.uploads[0];
+  const last = session.uploads.at(-1);
+  if (!first || !last) throw new Error('a session without an upload');
+  return {
+    projectId,
+    sessionId,
+    firstOffset: first.offset,
+    lastOffset: last.offset,
+    firstTimestampMs: counts.frames > 0 ? firstTimestampMs : 0,
+    lastTimestampMs: counts.frames > 0 ? lastTimestampMs : 0,
+    firstReceivedAtMs,
+    lastReceivedAtMs,
+    windows: [...windows],
+    counts,
+    uploads,
+    duplicates,
+    rejected,
+    bytesReceived,
+    pages: [...pages],
+    facts: Object.fromEntries(facts),
+    marks: session.marks.encode(),
+  };
+}

@@ -1,0 +1,45 @@
+import type { BodyFault, Offset, PositionedFrame, Upload } from '@playhead/schemas';
+import { positionFrames, readUpload, readUploadAsync } from '@playhead/uploads';
+
+/** Bodies from here on are inflated off the main thread; below it, handing over costs more than inflating. */
+const ASYNC_BYTES_MIN = 64 * 1024;
+
+/** What a buffer may hold besides payloads before they are copied out of it. */
+const WASTE_BYTES_MAX = 16 * 1024;
+
+export interface ReadFrames {
+  readonly frames: readonly PositionedFrame[];
+  readonly fault: BodyFault | null;
+}
+
+/** `readUpload` of uploads, or a fake that breaks. */
+export type ReadUpload = typeof readUpload;
+
+/** The frames of an upload in their places. Never throws: a decoder that does costs the upload that it threw for. */
+export async function readFrames(offset: Offset, upload: Upload, read?: ReadUpload): Promise<ReadFrames> {
+  try {
+    const decoded = read ? read(upload) : upload.body.length < ASYNC_BYTES_MIN ? readUpload(upload) : await readUploadAsync(upload);
+    return { frames: withoutWaste(positionFrames(upload, offset, decoded.frames)), fault: decoded.fault };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { frames: [], fault: { code: 'internal', message, byteOffset: 0, frameIndex: 0 } };
+  }
+}
+
+/**
+ * Payloads are views. A small payload can keep a large buffer in memory (one good frame of a body that is damaged behind
+ * it), which no count of bytes would show: such payloads are copied.
+ */
+function withoutWaste(frames: readonly PositionedFrame[]): readonly PositionedFrame[] {
+  const buffers = new Set<ArrayBufferLike>();
+  let payloadBytes = 0;
+  let heldBytes = 0;
+  for (const { payload } of frames) {
+    payloadBytes += payload.length;
+    if (buffers.has(payload.buffer)) continue;
+    buffers.add(payload.buffer);
+    heldBytes += payload.buffer.byteLength;
+  }
+  if (heldBytes <= 2 * payloadBytes + WASTE_BYTES_MAX) return frames;
+  return frames.map((frame) => ({ ...frame, payload: frame.payload.slice() }));
+}

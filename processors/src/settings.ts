@@ -1,0 +1,46 @@
+import { LIMITS } from '@playhead/schemas';
+
+/** What may be tuned. Times are ms; bytes are bytes in memory (inflated). */
+export interface ProcessorSettings {
+  /** A flush is made when its oldest upload has waited this long ... */
+  readonly flushAgeMs: number;
+  /** ... or when it holds this many inflated bytes. */
+  readonly flushBytesMax: number;
+  /** What all partitions of this process may hold together; beyond it the largest one flushes and the others wait. */
+  readonly bufferBytesMax: number;
+  /** A checkpoint is written after so many flushes: a start reads at most about as many flush records. */
+  readonly checkpointEveryFlushes: number;
+  /** How long the last flush of a stop may take; beyond it the uploads stay in the log for the next start. */
+  readonly stopFlushMs: number;
+  /** A session ends after this silence of its last window. */
+  readonly sessionSilenceMs: number;
+  /** A window that said goodbye is gone after this silence. */
+  readonly windowGoodbyeMs: number;
+  /** How often the lifecycle looks for sessions that are over. */
+  readonly lifecycleTickMs: number;
+  /** For how long after its last upload a session's marks are kept. */
+  readonly dedupeHorizonMs: number;
+  /** How long the projection gathers facts before it hands them to the catalog. */
+  readonly factsGatherMs: number;
+  /** First and longest pause between attempts at something that failed. */
+  readonly retryFirstMs: number;
+  readonly retryMaxMs: number;
+  /** A reader below the end of its partition that got nothing for this long stands before a hole: nothing is there to wait for. */
+  readonly holeWaitMs: number;
+}
+
+export const DEFAULT_SETTINGS: ProcessorSettings = {
+  flushAgeMs: LIMITS.flushAgeMs,
+  flushBytesMax: LIMITS.flushBytesMax,
+  bufferBytesMax: 3 * LIMITS.flushBytesMax,
+  checkpointEveryFlushes: 32,
+  stopFlushMs: 10_000,
+  sessionSilenceMs: LIMITS.sessionSilenceMs,
+  windowGoodbyeMs: LIMITS.windowGoodbyeMs,
+  lifecycleTickMs: 1_000,
+  dedupeHorizonMs: LIMITS.dedupeHorizonMs,
+  factsGatherMs: 100,
+  retryFirstMs: 100,
+  retryMaxMs: 10_000,
+  holeWaitMs: 5_000,
+};

@@ -1,0 +1,93 @@
+import type { BlockStore, Catalog, Clock, EventLog, Logger } from '@playhead/ports';
+import type { Partition } from '@playhead/schemas';
+import type { ProjectionStats } from './catalog/projection-driver.ts';
+import { Projection } from './catalog/projection-driver.ts';
+import type { CompactorStats } from './compactor/compactor-driver.ts';
+import { Compactor } from './compactor/compactor-driver.ts';
+import { BufferBudget } from './runtime/buffer-budget.ts';
+import type { ProcessorSettings } from './settings.ts';
+import { DEFAULT_SETTINGS } from './settings.ts';
+
+export interface ProcessorsDeps {
+  readonly log: EventLog;
+  readonly blocks: BlockStore;
+  readonly catalog: Catalog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The name of this process in its flushes: for people who look at logs. Unique among processes that run. */
+  readonly writer: string;
+  /** 0 <= value < 1, for the jitter of retries. Default: Math.random. */
+  readonly random?: () => number;
+  readonly settings?: Partial<ProcessorSettings>;
+}
+
+export interface ProcessorStats {
+  readonly partition: Partition;
+  readonly compactor: Readonly<CompactorStats>;
+  readonly projection: Readonly<ProjectionStats>;
+}
+
+export interface Processors {
+  /** Flushes what is buffered, writes checkpoints and ends: within `stopFlushMs`, if log and stores answer or not. */
+  stop(): Promise<void>;
+  /**
+   * Resolves when everything that the log held at the call, in the partitions of this process, is in valid flushes. The
+   * catalog follows by itself.
+   */
+  flushNow(): Promise<void>;
+  /** What was done in each partition that this process works on now. */
+  stats(): readonly ProcessorStats[];
+}
+
+interface PartitionParts {
+  readonly compactor: Compactor;
+  readonly projection: Projection;
+}
+
+/**
+ * Starts compaction, lifecycle and catalog projection of the partitions that fall to this process.
+ * Migrating the catalog is the caller's part.
+ */
+export async function startProcessors(deps: ProcessorsDeps): Promise<Processors> {
+  const settings: ProcessorSettings = { ...DEFAULT_SETTINGS, ...deps.settings };
+  const { log, blocks, catalog, clock, logger, writer, random = Math.random } = deps;
+  const budget = new BufferBudget(settings.bufferBytesMax);
+  const common = { log, blocks, catalog, clock, logger, writer, random, settings, budget };
+  const running = new Map<Partition, PartitionParts>();
+
+  const membership = await log.join('processors', async (partition, signal) => {
+    const parts = { compactor: new Compactor(common, partition), projection: new Projection(common, partition) };
+    running.set(partition, parts);
+    // One that breaks takes the other along: the partition is then worked on again from the beginning.
+    const broken = new AbortController();
+    const ends = AbortSignal.any([signal, broken.signal]);
+    const guarded = async (work: Promise<void>): Promise<void> => {
+      try {
+        await work;
+      } catch (error) {
+        logger.error({ partition, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'a processor broke');
+        broken.abort();
+        throw error;
+      }
+    };
+    try {
+      const outcomes = await Promise.allSettled([guarded(parts.compactor.run(ends)), guarded(parts.projection.run(ends))]);
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    } finally {
+      if (running.get(partition) === parts) running.delete(partition);
+    }
+  });
+
+  return {
+    stop: () => membership.leave(),
+    async flushNow() {
+      await Promise.all([...running.values()].map(({ compactor }) => compactor.flushNow()));
+    },
+    stats: () =>
+      [...running].map(([partition, { compactor, projection }]) => ({
+        partition,
+        compactor: { ...compactor.stats },
+        projection: { ...projection.stats },
+      })),
+  };
+}
