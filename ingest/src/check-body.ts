@@ -1,13 +1,20 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { BodyCodec, BodyFormat } from '@playhead/schemas';
-import { bodyFault, LIMITS } from '@playhead/schemas';
+import type { BodyCodec, BodyFault, BodyFormat } from '@playhead/schemas';
+import { ERROR_CODES, LIMITS } from '@playhead/schemas';
 import { inflateBodyAsync } from '@playhead/uploads';
 import type { InflatedBody } from './core/judge-body.ts';
 import { codecOf, formatOf, judgeBody } from './core/judge-body.ts';
 import type { UploadFields } from './core/upload-request.ts';
 import { epochOf } from './core/upload-request.ts';
 import { Turns } from './turns.ts';
+
+const TOO_LARGE: BodyFault = {
+  code: 'inflated_too_large',
+  message: `${ERROR_CODES.inflated_too_large.text} (${LIMITS.uploadInflatedBytesMax} bytes)`,
+  byteOffset: LIMITS.uploadInflatedBytesMax,
+  frameIndex: 0,
+};
 
 /** What a body turned out to be. */
 export interface CheckedBody {
@@ -55,13 +62,10 @@ const gunzipOnPool = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(
 /** The inflated body; undefined when it is damaged or cut off. What is too large is not salvaged: it is refused whatever it begins with. */
 async function inflateSound(codec: BodyCodec, body: Uint8Array): Promise<InflatedBody | undefined> {
   if (codec === 'identity') return inflateBodyAsync(codec, body);
-  const limit = LIMITS.uploadInflatedBytesMax;
   try {
-    return { bytes: await gunzipOnPool(body, { maxOutputLength: limit }), fault: null };
+    return { bytes: await gunzipOnPool(body, { maxOutputLength: LIMITS.uploadInflatedBytesMax }), fault: null };
   } catch (error) {
     const tooLarge = error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-    return tooLarge
-      ? { bytes: new Uint8Array(), fault: bodyFault('inflated_too_large', limit, 0, `the limit is ${limit} bytes`) }
-      : undefined;
+    return tooLarge ? { bytes: new Uint8Array(), fault: TOO_LARGE } : undefined;
   }
 }

@@ -14,7 +14,7 @@ import { registerIngest } from '../src/index.ts';
 export const KEY = 'write-key-of-the-shop';
 export const NOW_MS = EXAMPLE_START_MS;
 export const SESSION = uuidv7(NOW_MS, new Uint8Array(10).fill(7));
-const PARTITIONS = 4;
+export const PARTITIONS = 4;
 
 const projects: Projects = {
   projectOfWriteKey: (key) => ({ [KEY]: 'shop', 'key-of-the-bank': 'bank' })[key],
@@ -74,8 +74,11 @@ export interface Door {
   uploads(): Promise<Upload[]>;
 }
 
-export async function openDoor(config: IngestConfig = {}, prepare: (app: FastifyInstance) => void = () => {}): Promise<Door> {
-  const log = new FaultyLog();
+export async function openDoor(
+  config: IngestConfig = {},
+  prepare: (app: FastifyInstance) => void = () => {},
+  log = new FaultyLog(),
+): Promise<Door> {
   const clock = manualClock(NOW_MS);
   const logger = keepingLogger();
   const app = Fastify();
@@ -121,8 +124,8 @@ export function queryOf(overrides: Readonly<Record<string, string | number>> = {
 }
 
 /** A gzipped native body with one whole frame. */
-export function aBody(text = 'Welcome'): Uint8Array {
-  return gzipSync(encodeFrames([aDomKeyframe(NOW_MS, text)]));
+export function aBody(text = 'Welcome'): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(gzipSync(encodeFrames([aDomKeyframe(NOW_MS, text)])));
 }
 
 /** A promise that is settled from outside. */
