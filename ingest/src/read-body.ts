@@ -38,6 +38,7 @@ export async function readBody(
   clock: Clock,
 ): Promise<Uint8Array> {
   if (!stream) return new Uint8Array();
+  if (stream.destroyed && !stream.readableEnded) throw new ClientGone('the client left before its body was read');
   const chunks: Uint8Array[] = [];
   let length = 0;
   await new Promise<void>((resolve, reject) => {

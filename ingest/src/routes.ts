@@ -45,8 +45,8 @@ export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings
   function endLate(request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = request;
     reply.raw.once('finish', () => {
-      if (raw.complete !== false || raw.socket.destroyed) return;
-      const cancel = clock.setTimer(settings.lingerMs, () => raw.complete || raw.socket.destroy());
+      if (raw.complete || raw.readableEnded || raw.destroyed) return;
+      const cancel = clock.setTimer(settings.lingerMs, () => raw.complete || raw.destroy());
       raw.once('end', cancel).once('close', cancel);
     });
   }

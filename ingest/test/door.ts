@@ -117,7 +117,7 @@ export async function openDoor(
 
 /** The query of a good upload with some parameters replaced; '' leaves one out. */
 export function queryOf(overrides: Readonly<Record<string, string | number>> = {}): string {
-  const query = { key: KEY, window: 'window-1', upload: 'upload-1', ...overrides };
+  const query: Record<string, string | number> = { key: KEY, window: 'window-1', upload: 'upload-1', ...overrides };
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value !== '') parameters.set(name, String(value));
   return parameters.toString();

@@ -193,7 +193,8 @@ describe('bodies', () => {
     ['far ahead', NOW_MS + 2 * LIMITS.timestampAheadMaxMs],
   ])('[IN16] a native frame whose time is %s is refused', async (_, timestampMs) => {
     const door = await openDoor();
-    await refused(await door.upload(encodeFrames([aDomKeyframe(timestampMs)])), 422, 'timestamp_out_of_range');
+    const details = await refused(await door.upload(encodeFrames([aDomKeyframe(timestampMs)])), 422, 'timestamp_out_of_range');
+    expect(details).toMatchObject({ frameIndex: 0 });
   });
 
   test('[IN17] a whole frame before the fault is enough', async () => {
@@ -224,7 +225,8 @@ describe('bodies', () => {
   test('[IN18] what is none of the formats is refused', async () => {
     const door = await openDoor();
     for (const body of [new Uint8Array(), Buffer.from('hello'), gzipSync('hello')]) {
-      await refused(await door.upload(body, { format: 'auto' }), 422, 'invalid_body');
+      const details = await refused(await door.upload(body, { format: 'auto' }), 422, 'invalid_body');
+      expect(details).toEqual({ byteOffset: 0, frameIndex: 0 });
     }
   });
 
@@ -256,6 +258,7 @@ describe('answers', () => {
     await refused(await door.post(`/v1/sessions/${SESSION}/unknown?key=${KEY}`), 404, 'not_found');
     const headers = { 'content-type': '///' };
     await refused(await door.post(START, '{}', { headers }), 422, 'invalid_request');
+    expect(door.log.appends).toBe(0);
   });
 
   test('[IN21] an unknown error is internal and says nothing', async () => {
@@ -272,7 +275,7 @@ describe('answers', () => {
 
   test('[IN21] other routes keep their errors and body parsers', async () => {
     const door = await openDoor({}, (app) => {
-      app.post('/other', async (request) => request.body);
+      app.post('/other', (request, reply) => reply.send(request.body));
       app.get('/v1/sessions', async () => {
         throw new Error('theirs');
       });

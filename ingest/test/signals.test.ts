@@ -46,6 +46,8 @@ describe('watched sessions', () => {
     await watchUntilHeard(door, 'watch-2');
     await door.log.put('playhead.watches', aWatch({ ...LEASE, expiresAtMs: LEASE.expiresAtMs + 1_000 }));
     await watchUntilHeard(door, 'watch-2');
+    door.clock.advance(1_000);
+    expect((await heard(door)).keyframe).toBe('watch-2');
     await door.app.close();
   });
 

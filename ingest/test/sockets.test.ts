@@ -27,7 +27,7 @@ async function listening(config: IngestConfig = {}): Promise<{ door: Door; port:
 
 /** Sends in chunks, without saying how many. */
 function chunked(url: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<Response> {
-  return fetch(url, { method: 'POST', body: Readable.toWeb(Readable.from(chunks)), duplex: 'half' } as RequestInit);
+  return fetch(url, { method: 'POST', body: Readable.toWeb(Readable.from(chunks)), duplex: 'half' });
 }
 
 /** The beginning of an upload on a bare connection. */
