@@ -8,7 +8,12 @@ import type { Flush } from './records/types.ts';
  * first record to extend the chain wins and the others' objects are garbage.
  */
 
-/** The chain of one partition as far as a reader has seen it. */
+/**
+ * The chain of one partition as far as a reader has seen it.
+ *
+ * A reader that keeps it (progress, checkpoint) keeps with it, in one step, where in `playhead.flushes` to read on: a flush
+ * that lost was not valid when it was read, and could be if it were read again behind a newer end.
+ */
 export interface Chain {
   /** `lastOffset` of the last valid flush; NO_OFFSET before the first. */
   readonly end: Offset;

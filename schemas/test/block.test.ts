@@ -1,0 +1,288 @@
+import { deflateRawSync, crc32 as zlibCrc32, zstdDecompressSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { PositionedFrame } from '../src/index.ts';
+import {
+  BlockFault,
+  BytesFault,
+  ByteWriter,
+  crc32,
+  decodeBlock,
+  decodeBlockIndex,
+  decodeFrameIndex,
+  encodeBlock,
+  encodeFrameIndex,
+  framePayload,
+  framesOfBlock,
+  inflatePiece,
+  LIMITS,
+  PIECE_RAW_BYTES,
+  TRACKS,
+  toOffset,
+} from '../src/index.ts';
+import { frameOf, jpegOf, NOW_MS, POSITIONED, textBytes, zstd } from './samples.ts';
+
+const anyBlockFrames: fc.Arbitrary<PositionedFrame[]> = fc
+  .array(
+    fc.record({
+      offsetStep: fc.constantFrom(0, 0, 0, 1, 2, 1000),
+      indexStep: fc.constantFrom(1, 1, 1, 2, 300),
+      windowId: fc.constantFrom('a', 'b', 'window-with-a-longer-name', 'é'),
+      track: fc.constantFrom(...TRACKS),
+      keyframe: fc.boolean(),
+      timestampMs: fc.integer({ min: LIMITS.timestampMinMs, max: NOW_MS }),
+      payload: fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.constantFrom(jpegOf(10, 20), jpegOf(30, 40))),
+    }),
+    { maxLength: 60 },
+  )
+  .map((steps) => {
+    let offset = 0;
+    let index = -1;
+    return steps.map(({ offsetStep, indexStep, ...frame }) => {
+      index = offsetStep === 0 ? index + indexStep : indexStep;
+      offset += offsetStep;
+      return { ...frame, position: { offset: toOffset(offset), index } };
+    });
+  });
+
+function domFrames(payloads: readonly { text: string; keyframe?: boolean }[]): PositionedFrame[] {
+  return payloads.map(({ text, keyframe = false }, index) => ({
+    ...frameOf('dom', NOW_MS + index, text, keyframe),
+    position: { offset: toOffset(1), index },
+    windowId: 'w',
+  }));
+}
+
+describe('block', () => {
+  it('any frames come back as they were, with the browser library and with the native one', () => {
+    fc.assert(
+      fc.property(anyBlockFrames, (frames) => {
+        const { bytes, frameIndex } = encodeBlock(frames, zstd);
+        expect(decodeBlock(bytes)).toEqual(frames);
+        expect(decodeBlock(bytes, (piece) => new Uint8Array(zstdDecompressSync(piece)))).toEqual(frames);
+        expect(decodeFrameIndex(frameIndex)).toEqual(decodeBlockIndex(bytes));
+        expect(encodeFrameIndex(decodeFrameIndex(frameIndex))).toEqual(frameIndex);
+      }),
+    );
+  });
+
+  it('the codec is an argument', () => {
+    const { bytes } = encodeBlock(POSITIONED, (raw) => raw);
+    expect(decodeBlock(bytes, (raw) => raw)).toEqual(POSITIONED);
+    expect(encodeBlock(POSITIONED, (raw) => new Uint8Array(deflateRawSync(raw))).bytes).not.toEqual(bytes);
+  });
+
+  it('byte-identical pictures are stored once, each picture is one range of the block', () => {
+    const { bytes } = encodeBlock(POSITIONED, zstd);
+    const pictures = decodeBlockIndex(bytes).frames.filter((frame) => frame.track === 'image');
+    expect(pictures.map(({ piece, width, height }) => [piece, width, height])).toEqual([
+      [-1, 360, 800],
+      [-1, 360, 800],
+      [-1, 360, 800],
+    ]);
+    expect(pictures[1]?.offset).toBe(pictures[2]?.offset);
+    expect(pictures[0]?.offset).not.toBe(pictures[1]?.offset);
+    for (const entry of pictures) {
+      const frame = POSITIONED.find(({ position }) => position.offset === entry.position.offset && position.index === entry.position.index);
+      expect(bytes.subarray(entry.offset, entry.offset + entry.length)).toEqual(frame?.payload);
+    }
+  });
+
+  it('pictures of one length that differ in a byte are all kept', () => {
+    const frames = Array.from({ length: 40 }, (_, index) => ({
+      ...frameOf('image', NOW_MS, jpegOf(1, 1, String(index % 20).padStart(4, '0'))),
+      position: { offset: toOffset(1), index },
+      windowId: 'w',
+    }));
+    const { bytes } = encodeBlock(frames, zstd);
+    expect(decodeBlock(bytes)).toEqual(frames);
+    expect(new Set(decodeBlockIndex(bytes).frames.map((frame) => frame.offset)).size).toBe(20);
+  });
+
+  it('a DOM keyframe begins a piece, and a piece holds one window and track', () => {
+    const { bytes } = encodeBlock(POSITIONED, zstd);
+    const { frames, pieces } = decodeBlockIndex(bytes);
+    for (const [number] of pieces.entries()) {
+      const held = frames.filter((frame) => frame.piece === number);
+      expect(new Set(held.map(({ windowId, track }) => `${windowId} ${track}`)).size).toBe(1);
+      expect(held.slice(1).some((frame) => frame.track === 'dom' && frame.keyframe)).toBe(false);
+    }
+    expect(frames.filter(({ track }) => track === 'dom').map(({ piece, offset }) => [piece, offset])).toEqual([
+      [0, 0],
+      [0, 23],
+      [3, 0],
+    ]);
+  });
+
+  it('a piece ends before it passes its size; a larger frame has one alone', () => {
+    const half = `"${'x'.repeat(PIECE_RAW_BYTES / 2)}"`;
+    const { bytes } = encodeBlock(
+      domFrames([{ text: half }, { text: '{}' }, { text: half }, { text: half + half + half }, { text: '{}' }]),
+      zstd,
+    );
+    const { frames, pieces } = decodeBlockIndex(bytes);
+    expect(frames.map((frame) => frame.piece)).toEqual([0, 0, 1, 2, 3]);
+    expect(pieces.map((piece) => piece.rawLength)).toEqual([half.length + 2, half.length, half.length * 3, 2]);
+  });
+
+  it('some frames are read by inflating only their pieces, each once', () => {
+    const frames = domFrames([{ text: '[1]', keyframe: true }, { text: '{"a":1}' }, { text: '[2]', keyframe: true }, { text: '{"b":1}' }]);
+    const { bytes } = encodeBlock(frames, zstd);
+    const index = decodeBlockIndex(bytes);
+    const inflated: number[] = [];
+    const read = framesOfBlock(index, bytes, index.frames.slice(2), (piece, rawLength) => {
+      inflated.push(rawLength);
+      return new Uint8Array(zstdDecompressSync(piece));
+    });
+    expect(read).toEqual(frames.slice(2));
+    expect(inflated).toEqual([10]);
+  });
+
+  it('one frame is read from a range: its piece, then its payload', () => {
+    const { bytes, frameIndex } = encodeBlock(POSITIONED, zstd);
+    const index = decodeFrameIndex(frameIndex);
+    const entry = index.frames[1];
+    const piece = entry && index.pieces[entry.piece];
+    if (!entry || !piece) throw new Error('the sample has a second text frame');
+    const raw = inflatePiece(piece, bytes.slice(piece.offset, piece.offset + piece.length));
+    expect(framePayload(entry, raw)).toEqual(POSITIONED[1]?.payload);
+    expect(() => inflatePiece(piece, bytes.slice(piece.offset, piece.offset + piece.length - 1))).toThrow(BlockFault);
+    expect(() => framePayload(entry, raw.subarray(0, 4))).toThrow(BlockFault);
+  });
+
+  it('frames out of order are a mistake of the caller', () => {
+    expect(() => encodeBlock(POSITIONED.toReversed(), zstd)).toThrow(RangeError);
+    expect(() => encodeBlock([...POSITIONED.slice(0, 1), ...POSITIONED.slice(0, 1)], zstd)).toThrow(RangeError);
+  });
+});
+
+describe('a block that is not whole', () => {
+  const { bytes } = encodeBlock(POSITIONED, zstd);
+
+  it('is a BlockFault when any byte is damaged', () => {
+    for (let at = 0; at < bytes.length; at++) {
+      const damaged = bytes.slice();
+      damaged[at] = (damaged[at] ?? 0) ^ 0x10;
+      expect(() => decodeBlock(damaged), `byte ${at}`).toThrow(BlockFault);
+    }
+  });
+
+  it('is a BlockFault when it is cut at any byte, or longer', () => {
+    for (let cut = 0; cut < bytes.length; cut++) expect(() => decodeBlock(bytes.subarray(0, cut)), `cut at ${cut}`).toThrow(BlockFault);
+    expect(() => decodeBlock(Uint8Array.from([...bytes, 0]))).toThrow(BlockFault);
+  });
+
+  it('names what is wrong', () => {
+    const codeOf = (edit: (copy: Uint8Array) => void) => {
+      const copy = bytes.slice();
+      edit(copy);
+      try {
+        decodeBlock(copy);
+      } catch (fault) {
+        return fault instanceof BlockFault ? fault.code : 'another error';
+      }
+      return 'no fault';
+    };
+    expect(codeOf((copy) => (copy[0] = 0x51))).toBe('magic');
+    expect(codeOf((copy) => (copy[3] = 2))).toBe('version');
+    expect(codeOf((copy) => (copy[4] = 0x7f))).toBe('length');
+    expect(codeOf((copy) => (copy[8] = 9))).toBe('index');
+    expect(codeOf((copy) => (copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1))).toBe('checksum');
+  });
+
+  it('a piece that does not give what the index says is a fault', () => {
+    expect(() => decodeBlock(bytes, () => new Uint8Array(3))).toThrow(/gave 3/);
+    const lies = () => {
+      throw new Error('no zstd');
+    };
+    expect(() => decodeBlock(bytes, lies)).toThrow(BlockFault);
+  });
+
+  it('any bytes are a BlockFault, also behind the right magic', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (tail) => {
+        const block = Uint8Array.from([0x50, 0x48, 0x42, 1, 0, 0, 0, Math.min(255, tail.length), ...tail, 0, 0, 0, 0]);
+        expect(() => decodeBlock(tail)).toThrow(BlockFault);
+        try {
+          decodeBlock(block);
+        } catch (fault) {
+          expect(fault).toBeInstanceOf(BlockFault);
+        }
+      }),
+    );
+  });
+});
+
+describe('frame index', () => {
+  const { frameIndex } = encodeBlock(POSITIONED, zstd);
+
+  it('damaged bytes are a BytesFault or another consistent index', () => {
+    fc.assert(
+      fc.property(fc.nat(frameIndex.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const damaged = frameIndex.slice();
+        damaged[at] = (damaged[at] ?? 0) ^ flip;
+        try {
+          const index = decodeFrameIndex(damaged);
+          expect(decodeFrameIndex(encodeFrameIndex(index)).frames).toHaveLength(index.frames.length);
+        } catch (fault) {
+          expect(fault).toBeInstanceOf(BytesFault);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('cut bytes are a BytesFault', () => {
+    for (let cut = 0; cut < frameIndex.length; cut++) expect(() => decodeFrameIndex(frameIndex.subarray(0, cut))).toThrow(BytesFault);
+  });
+
+  it('any bytes are a BytesFault or an index', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (tail) => {
+        try {
+          decodeFrameIndex(Uint8Array.from([1, ...tail]));
+        } catch (fault) {
+          expect(fault).toBeInstanceOf(BytesFault);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it.each([0, 1, 2])('a count of 2^50 (number %d in the header) allocates nothing', (column) => {
+    const writer = new ByteWriter();
+    writer.u8(1);
+    for (let i = 0; i < 3; i++) writer.varint(i === column ? 2 ** 50 : 0);
+    expect(() => decodeFrameIndex(writer.bytes())).toThrow(/do not fit/);
+  });
+
+  it('a piece that claims more than a frame may have is a fault', () => {
+    const writer = new ByteWriter();
+    for (const value of [1, 0, 1, 0, 5, 2 ** 40]) writer.varint(value);
+    expect(() => decodeFrameIndex(writer.bytes())).toThrow(/claims/);
+  });
+
+  it('costs few bytes a frame', () => {
+    const frames = Array.from({ length: 1000 }, (_, i) => ({
+      ...frameOf('dom', NOW_MS + i * 16, `{"n":${i}}`),
+      position: { offset: toOffset(5 + Math.floor(i / 50)), index: i % 50 },
+      windowId: 'w',
+    }));
+    expect(encodeBlock(frames, zstd).frameIndex.length).toBeLessThan(6.5 * frames.length);
+  });
+});
+
+describe('crc32', () => {
+  it('gives the check values of the standard', () => {
+    expect(crc32(textBytes('123456789'))).toBe(0xcbf43926);
+    expect(crc32(new Uint8Array())).toBe(0);
+  });
+
+  it('is that of zlib for any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
+        expect(crc32(bytes)).toBe(zlibCrc32(bytes));
+      }),
+    );
+  });
+});

@@ -1,0 +1,221 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BODY_CODECS, BODY_FORMATS, BytesFault, ByteWriter, END_REASONS, TOPIC_NAMES, TRACKS, toOffset } from '../src/index.ts';
+import { AVRO_SCHEMAS, avroCodec } from '../src/records/index.ts';
+import type { Topic, TopicRecords, Upload } from '../src/records/types.ts';
+import { RECORDS } from './samples.ts';
+
+interface AvroField {
+  readonly name: string;
+  readonly type: AvroType;
+  readonly doc?: string;
+}
+interface AvroNamed {
+  readonly type: string;
+  readonly name?: string;
+  readonly doc?: string;
+  readonly fields?: readonly AvroField[];
+  readonly symbols?: readonly string[];
+  readonly items?: AvroType;
+}
+type AvroType = string | AvroNamed | readonly AvroType[];
+
+const ONE_PER_TOPIC = TOPIC_NAMES.flatMap((topic) => RECORDS[topic].map((record) => [topic, record] as const));
+
+/** Every record type of a schema, nested ones too. */
+function recordsOf(type: AvroType): AvroNamed[] {
+  if (typeof type === 'string') return [];
+  if (!('type' in type)) return type.flatMap(recordsOf);
+  return [
+    ...(type.type === 'record' ? [type] : []),
+    ...(type.fields ?? []).flatMap((field) => recordsOf(field.type)),
+    ...recordsOf(type.items ?? 'null'),
+  ];
+}
+
+function enumsOf(type: AvroType): AvroNamed[] {
+  if (typeof type === 'string') return [];
+  if (!('type' in type)) return type.flatMap(enumsOf);
+  return [
+    ...(type.type === 'enum' ? [type] : []),
+    ...(type.fields ?? []).flatMap((field) => enumsOf(field.type)),
+    ...enumsOf(type.items ?? 'null'),
+  ];
+}
+
+function schemaRecord(name: string): AvroNamed {
+  const found = TOPIC_NAMES.flatMap((topic) => recordsOf(AVRO_SCHEMAS[topic] as AvroType)).find((record) => record.name === name);
+  if (!found) throw new Error(`no record ${name}`);
+  return found;
+}
+
+const anyFacts = fc.dictionary(
+  fc.string({ maxLength: 8 }).filter((key) => key !== '__proto__'),
+  fc.string({ maxLength: 20 }),
+  { maxKeys: 4, noNullPrototype: true },
+);
+/** avsc takes 2^53-2 at most and is not exact below -2^52; our only negative number is NO_OFFSET. */
+const anyLong = fc.integer({ min: -(2 ** 52), max: Number.MAX_SAFE_INTEGER - 1 });
+const anyUpload: fc.Arbitrary<Upload> = fc.record({
+  projectId: fc.string(),
+  sessionId: fc.string(),
+  windowId: fc.string(),
+  uploadId: fc.string({ unit: 'grapheme' }),
+  counter: fc.option(fc.nat({ max: Number.MAX_SAFE_INTEGER - 1 })),
+  track: fc.option(fc.constantFrom(...TRACKS)),
+  format: fc.constantFrom(...BODY_FORMATS),
+  codec: fc.constantFrom(...BODY_CODECS),
+  sentAtMs: anyLong,
+  receivedAtMs: anyLong,
+  epochMs: anyLong,
+  goodbye: fc.boolean(),
+  facts: anyFacts,
+  body: fc.uint8Array({ maxLength: 5000 }),
+});
+
+describe('Avro records', () => {
+  it.each(ONE_PER_TOPIC)('%s comes back as it was, as plain data', (topic, record) => {
+    const bytes = avroCodec.encode(topic, record);
+    expect(bytes[0]).toBe(1);
+    expect(avroCodec.decode(topic, bytes)).toStrictEqual(record);
+  });
+
+  it('any upload comes back as it was, whatever its size', () => {
+    fc.assert(
+      fc.property(anyUpload, (upload) => {
+        const bytes = avroCodec.encode('playhead.uploads', upload);
+        expect(avroCodec.decode('playhead.uploads', bytes)).toStrictEqual(upload);
+      }),
+    );
+  });
+
+  it('a flush without blocks and gap comes back', () => {
+    const flush = { ...(RECORDS['playhead.flushes'][0] as TopicRecords['playhead.flushes']), blocks: [], gap: null };
+    expect(avroCodec.decode('playhead.flushes', avroCodec.encode('playhead.flushes', flush))).toStrictEqual(flush);
+  });
+
+  it('records are read from a view into a larger buffer', () => {
+    for (const [topic, record] of ONE_PER_TOPIC) {
+      const bytes = avroCodec.encode(topic, record);
+      const larger = new Uint8Array(bytes.length + 30).fill(7);
+      larger.set(bytes, 11);
+      expect(avroCodec.decode(topic, larger.subarray(11, 11 + bytes.length))).toStrictEqual(record);
+    }
+  });
+
+  it('a record of the wrong shape is refused on the way in', () => {
+    const upload = RECORDS['playhead.uploads'][0] as Upload;
+    expect(() => avroCodec.encode('playhead.uploads', { ...upload, receivedAtMs: 1.5 })).toThrow();
+    expect(() => avroCodec.encode('playhead.uploads', { ...upload, format: 'zip' as never })).toThrow();
+    expect(() => avroCodec.encode('playhead.uploads', { ...upload, windowId: undefined as never })).toThrow();
+    expect(() => avroCodec.encode('playhead.uploads', { ...upload, counter: 2 ** 60 })).toThrow();
+  });
+});
+
+describe('the .avsc files and the TypeScript types', () => {
+  const [upload] = RECORDS['playhead.uploads'];
+  const [flush] = RECORDS['playhead.flushes'];
+  const [started, ended] = RECORDS['playhead.sessions'];
+
+  // The samples are typed Required<...>: the compiler keeps them complete, so their keys are the fields of the types.
+  it.each([
+    ['Upload', upload],
+    ['Flush', flush],
+    ['FlushGap', flush?.gap],
+    ['FlushBlock', flush?.blocks[0]],
+    ['SessionCounts', flush?.blocks[0]?.counts],
+    ['SessionStarted', started],
+    ['SessionEnded', ended],
+    ['Watch', RECORDS['playhead.watches'][0]],
+    ['Rejected', RECORDS['playhead.rejected'][0]],
+  ])('%s has the same fields in both, in the same order', (name, sample) => {
+    const fields = schemaRecord(name).fields?.map((field) => field.name);
+    // `kind` is told by the branch of the union.
+    expect(fields).toEqual(Object.keys(sample ?? {}).filter((key) => key !== 'kind'));
+  });
+
+  it('every record of a schema is compared above', () => {
+    const names = new Set(TOPIC_NAMES.flatMap((topic) => recordsOf(AVRO_SCHEMAS[topic] as AvroType)).map((record) => record.name));
+    expect([...names].toSorted()).toEqual(
+      ['Flush', 'FlushBlock', 'FlushGap', 'Rejected', 'SessionCounts', 'SessionEnded', 'SessionStarted', 'Upload', 'Watch'].toSorted(),
+    );
+  });
+
+  it('enums have the same symbols in both', () => {
+    const symbols = Object.fromEntries(
+      TOPIC_NAMES.flatMap((topic) => enumsOf(AVRO_SCHEMAS[topic] as AvroType)).map((type) => [type.name, type.symbols]),
+    );
+    expect(symbols).toEqual({
+      Track: TRACKS,
+      BodyFormat: BODY_FORMATS.map((format) => format.replaceAll('-', '_')),
+      BodyCodec: BODY_CODECS,
+      EndReason: END_REASONS,
+    });
+  });
+
+  it('every field and record says what it is', () => {
+    for (const record of TOPIC_NAMES.flatMap((topic) => recordsOf(AVRO_SCHEMAS[topic] as AvroType))) {
+      expect(record.doc, record.name).toBeTruthy();
+      for (const field of record.fields ?? []) expect(field.doc, `${record.name}.${field.name}`).toMatch(/\.$/);
+    }
+  });
+
+  it('are JSON files that any Avro tool reads: each record has a full name', () => {
+    for (const name of ['Upload', 'Flush', 'SessionFact', 'Watch', 'Rejected']) {
+      const text = readFileSync(new URL(`../src/records/${name}.avsc`, import.meta.url), 'utf8');
+      for (const record of recordsOf(JSON.parse(text) as AvroType)) expect(record).toHaveProperty('namespace', 'playhead');
+    }
+  });
+});
+
+describe('foreign bytes', () => {
+  it.each(TOPIC_NAMES)('%s: any bytes are a record or a BytesFault', (topic: Topic) => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (tail) => {
+        expectRecordOrFault(topic, Uint8Array.from([1, ...tail]));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it.each(ONE_PER_TOPIC)('%s: damaged bytes are a record or a BytesFault, cut ones a BytesFault', (topic, record) => {
+    const bytes = avroCodec.encode(topic, record);
+    for (let at = 0; at < bytes.length; at++) {
+      expect(() => avroCodec.decode(topic, bytes.subarray(0, at))).toThrow(BytesFault);
+      const damaged = bytes.slice();
+      damaged[at] = (damaged[at] ?? 0) ^ 0xff;
+      expectRecordOrFault(topic, damaged);
+    }
+    expect(() => avroCodec.decode(topic, Uint8Array.from([...bytes, 0]))).toThrow(BytesFault);
+  });
+
+  it('another version is a BytesFault', () => {
+    expect(() => avroCodec.decode('playhead.watches', Uint8Array.of(2, 0, 0, 0, 0))).toThrow(/version 2/);
+  });
+
+  it('an array that claims 2^50 items costs nothing', () => {
+    const flush = { ...(RECORDS['playhead.flushes'][0] as TopicRecords['playhead.flushes']), blocks: [] };
+    const bytes = avroCodec.encode('playhead.flushes', flush);
+    const writer = new ByteWriter();
+    writer.raw(bytes.subarray(0, bytes.length - 1));
+    writer.zigzag(2 ** 50);
+    expect(() => avroCodec.decode('playhead.flushes', writer.bytes())).toThrow(/items in/);
+  });
+
+  it('an offset below NO_OFFSET is no offset', () => {
+    const flush = {
+      ...(RECORDS['playhead.flushes'][0] as TopicRecords['playhead.flushes']),
+      lastOffset: -7 as ReturnType<typeof toOffset>,
+    };
+    expect(() => avroCodec.decode('playhead.flushes', avroCodec.encode('playhead.flushes', flush))).toThrow(BytesFault);
+  });
+});
+
+function expectRecordOrFault(topic: Topic, bytes: Uint8Array): void {
+  try {
+    avroCodec.decode(topic, bytes);
+  } catch (fault) {
+    expect(fault).toBeInstanceOf(BytesFault);
+  }
+}
