@@ -7,6 +7,7 @@ import type { Migration } from '../migrate.ts';
  * - Times are Unix ms as the records have them; views make DateTime64 of them.
  * - No PARTITION BY: recorders' clocks are not to be trusted, and one insert that touches more than a hundred partitions is
  *   refused for ever.
+ * - Granules are small where rows are wide: a player asks for one session, and a granule is the least that is read.
  * - Parts are fsynced, when inserted and when merged: the progress row must not survive a loss of power that the rows
  *   before it did not.
  */
@@ -51,7 +52,7 @@ export const TABLES: Migration = {
        marks String COMMENT 'Identities of the accepted uploads: base64' CODEC(ZSTD(1)),
        frame_index String COMMENT 'Frame index of the block: base64' CODEC(ZSTD(1))
      ) ENGINE = ReplacingMergeTree ORDER BY (project_id, session_id, partition, flush_last_offset)
-     ${DURABLE}
+     ${DURABLE}, index_granularity = 256
      COMMENT 'One row for each session in each flush'`,
 
     `CREATE TABLE IF NOT EXISTS playhead.stored_facts (
@@ -65,7 +66,7 @@ export const TABLES: Migration = {
        reason LowCardinality(String) COMMENT 'Why it is over (ended)',
        facts Map(String, String) COMMENT 'Device and page facts (started)'
      ) ENGINE = ReplacingMergeTree ORDER BY (project_id, session_id, kind, fact_offset)
-     ${DURABLE}
+     ${DURABLE}, index_granularity = 1024
      COMMENT 'Starts and ends of sessions'`,
 
     `CREATE TABLE IF NOT EXISTS playhead.stored_events (
@@ -83,7 +84,7 @@ export const TABLES: Migration = {
        x Nullable(Float64) COMMENT 'Place in the viewport, CSS px from the left',
        y Nullable(Float64) COMMENT 'Place in the viewport, CSS px from the top'
      ) ENGINE = ReplacingMergeTree ORDER BY (project_id, session_id, upload_offset, frame_index)
-     ${DURABLE}
+     ${DURABLE}, index_granularity = 1024
      COMMENT 'Signals'`,
 
     `CREATE TABLE IF NOT EXISTS playhead.stored_views (

@@ -37,96 +37,86 @@ const SESSIONS = `CREATE VIEW IF NOT EXISTS playhead.sessions (
     pages Array(String) COMMENT 'The first 100 distinct pages in order of first appearance',
     facts Map(String, String) COMMENT 'Device and page facts; the latest value of each'
   ) AS
-  WITH
-    started_count > 0 AS has_start,
-    ended_count > 0 AS has_end,
-    entries > 0 AS has_blocks,
-    frames > 0 AS has_frames,
-    arrayFlatten(arrayMap(entry -> entry.2, arraySort(entry -> entry.1, pages_by_flush))) AS all_pages,
-    arraySlice(arrayFilter((page, nth) -> nth = 1, all_pages, arrayEnumerateUniq(all_pages)), 1, 100) AS first_pages,
-    arrayPushBack(arrayMap(entry -> entry.2, arrayReverseSort(entry -> entry.1, facts_by_flush)), started_facts) AS newest_facts,
-    arrayFlatten(arrayMap(entry -> mapKeys(entry), newest_facts)) AS fact_names,
-    arrayFlatten(arrayMap(entry -> mapValues(entry), newest_facts)) AS fact_values,
-    arrayEnumerateUniq(fact_names) AS fact_nth,
-    greatest(if(has_start, started_ms, 0), if(has_frames, last_frame_ms, 0), if(has_blocks, last_received_ms, 0)) AS activity_ms
   SELECT
-    project_id,
-    session_id,
-    started_user AS user_id,
-    started_source AS source,
-    ${UTC('multiIf(has_start, started_ms, has_frames, first_frame_ms, has_blocks, first_received_ms, ended_ms)')} AS started_at,
-    ${UTC('if(has_start OR has_blocks, activity_ms, ended_ms)')} AS last_activity_at,
-    if(has_end, ${UTC('ended_ms')}, NULL) AS ended_at,
-    if(has_end, ended_reason, NULL) AS end_reason,
-    CAST(NOT has_end, 'Bool') AS is_live,
-    if(has_frames, last_frame_ms - first_frame_ms, 0) AS duration_ms,
+    project_id, session_id, user_id, source,
+    ${UTC('coalesce(started_ms, first_frame_ms, first_received_ms, ended_ms, 0)')} AS started_at,
+    ${UTC('if(started_ms IS NULL AND first_received_ms IS NULL, ended_ms, greatest(ifNull(started_ms, 0), block_activity_ms))')} AS last_activity_at,
+    ${UTC('ended_ms')} AS ended_at,
+    if(ended_ms IS NULL, NULL, ended_reason) AS end_reason,
+    CAST(ended_ms IS NULL, 'Bool') AS is_live,
+    ifNull(last_frame_ms - first_frame_ms, 0) AS duration_ms,
     frames, images, keyframes, clicks, inputs, navigations, consoles, requests, errors, crashes, customs,
     uploads, duplicates, rejected, bytes, stored_bytes, blocks, windows,
-    first_pages[1] AS first_url,
-    first_pages AS pages,
+    all_pages[1] AS first_url,
+    arraySlice(arrayFilter((page, nth) -> nth = 1, all_pages, arrayEnumerateUniq(all_pages)), 1, 100) AS pages,
     mapFromArrays(
-      arrayFilter((name, nth) -> nth = 1, fact_names, fact_nth),
-      arrayFilter((value, nth) -> nth = 1, fact_values, fact_nth)
+      arrayFilter((name, nth) -> nth = 1, fact_names, arrayEnumerateUniq(fact_names)),
+      arrayFilter((value, nth) -> nth = 1, fact_values, arrayEnumerateUniq(fact_names))
     ) AS facts
   FROM (
     SELECT
-      project_id,
-      session_id,
-      countIf(row_kind = 'started') AS started_count,
-      argMinIf(at_ms, row_order, row_kind = 'started') AS started_ms,
-      argMinIf(row_user, row_order, row_kind = 'started') AS started_user,
-      argMinIf(row_source, row_order, row_kind = 'started') AS started_source,
-      argMinIf(row_facts, row_order, row_kind = 'started') AS started_facts,
-      countIf(row_kind = 'ended') AS ended_count,
-      argMinIf(at_ms, row_order, row_kind = 'ended') AS ended_ms,
-      argMinIf(row_reason, row_order, row_kind = 'ended') AS ended_reason,
-      countIf(row_kind = 'block') AS entries,
-      countIf(row_kind = 'block' AND row_stored > 0) AS blocks,
-      minIf(row_first_frame, row_frames > 0) AS first_frame_ms,
-      maxIf(row_last_frame, row_frames > 0) AS last_frame_ms,
-      minIf(row_first_received, row_kind = 'block') AS first_received_ms,
-      maxIf(row_last_received, row_kind = 'block') AS last_received_ms,
-      sum(row_frames) AS frames,
-      sum(row_images) AS images,
-      sum(row_keyframes) AS keyframes,
-      sum(row_clicks) AS clicks,
-      sum(row_inputs) AS inputs,
-      sum(row_navigations) AS navigations,
-      sum(row_consoles) AS consoles,
-      sum(row_requests) AS requests,
-      sum(row_errors) AS errors,
-      sum(row_crashes) AS crashes,
-      sum(row_customs) AS customs,
-      sum(row_uploads) AS uploads,
-      sum(row_duplicates) AS duplicates,
-      sum(row_rejected) AS rejected,
-      sum(row_bytes) AS bytes,
-      sum(row_stored) AS stored_bytes,
-      toInt64(length(groupUniqArrayArray(row_windows))) AS windows,
-      groupArrayIf((row_order, row_pages), row_kind = 'block') AS pages_by_flush,
-      groupArrayIf((row_order, row_facts), row_kind = 'block') AS facts_by_flush
+      * EXCEPT (facts_by_flush, started_facts),
+      arrayPushBack(arrayReverseSort(entry -> entry.1, facts_by_flush).2, started_facts) AS newest_facts,
+      arrayFlatten(arrayMap(entry -> mapKeys(entry), newest_facts)) AS fact_names,
+      arrayFlatten(arrayMap(entry -> mapValues(entry), newest_facts)) AS fact_values
     FROM (
       SELECT
-        project_id, session_id, 'block' AS row_kind, flush_last_offset AS row_order,
-        0::Int64 AS at_ms, '' AS row_user, '' AS row_source, '' AS row_reason, facts AS row_facts,
-        first_timestamp_ms AS row_first_frame, last_timestamp_ms AS row_last_frame,
-        first_received_at_ms AS row_first_received, last_received_at_ms AS row_last_received,
-        frames AS row_frames, images AS row_images, keyframes AS row_keyframes, clicks AS row_clicks, inputs AS row_inputs,
-        navigations AS row_navigations, consoles AS row_consoles, requests AS row_requests, errors AS row_errors,
-        crashes AS row_crashes, customs AS row_customs, uploads AS row_uploads, duplicates AS row_duplicates,
-        rejected AS row_rejected, bytes_received AS row_bytes, block_length AS row_stored,
-        windows AS row_windows, pages AS row_pages
-      FROM playhead.stored_blocks FINAL
-      UNION ALL
-      SELECT
-        project_id, session_id, kind::String, fact_offset,
-        at_ms, user_id, source, reason::String, facts,
-        0, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        [], []
-      FROM playhead.stored_facts FINAL
+        project_id,
+        session_id,
+        argMinIf(row_user, row_order, row_kind = 'started') AS user_id,
+        argMinIf(row_source, row_order, row_kind = 'started') AS source,
+        argMinOrNullIf(at_ms, row_order, row_kind = 'started') AS started_ms,
+        argMinIf(row_facts, row_order, row_kind = 'started') AS started_facts,
+        argMinOrNullIf(at_ms, row_order, row_kind = 'ended') AS ended_ms,
+        argMinIf(row_reason, row_order, row_kind = 'ended') AS ended_reason,
+        minOrNullIf(row_first_frame, row_frames > 0) AS first_frame_ms,
+        maxOrNullIf(row_last_frame, row_frames > 0) AS last_frame_ms,
+        minOrNullIf(row_first_received, row_kind = 'block') AS first_received_ms,
+        max(row_activity) AS block_activity_ms,
+        sum(row_frames) AS frames,
+        sum(row_images) AS images,
+        sum(row_keyframes) AS keyframes,
+        sum(row_clicks) AS clicks,
+        sum(row_inputs) AS inputs,
+        sum(row_navigations) AS navigations,
+        sum(row_consoles) AS consoles,
+        sum(row_requests) AS requests,
+        sum(row_errors) AS errors,
+        sum(row_crashes) AS crashes,
+        sum(row_customs) AS customs,
+        sum(row_uploads) AS uploads,
+        sum(row_duplicates) AS duplicates,
+        sum(row_rejected) AS rejected,
+        sum(row_bytes) AS bytes,
+        sum(row_stored) AS stored_bytes,
+        countIf(row_stored > 0) AS blocks,
+        uniqExactArray(row_windows) AS windows,
+        arrayFlatten(arraySort(entry -> entry.1, groupArrayIf((row_order, row_pages), row_kind = 'block')).2) AS all_pages,
+        groupArrayIf((row_order, row_facts), row_kind = 'block') AS facts_by_flush
+      FROM (
+        SELECT
+          project_id, session_id, 'block' AS row_kind, flush_last_offset AS row_order,
+          0::Int64 AS at_ms, '' AS row_user, '' AS row_source, '' AS row_reason, facts AS row_facts,
+          first_timestamp_ms AS row_first_frame, last_timestamp_ms AS row_last_frame,
+          first_received_at_ms AS row_first_received,
+          if(frames > 0, greatest(last_timestamp_ms, last_received_at_ms), last_received_at_ms) AS row_activity,
+          frames AS row_frames, images AS row_images, keyframes AS row_keyframes, clicks AS row_clicks, inputs AS row_inputs,
+          navigations AS row_navigations, consoles AS row_consoles, requests AS row_requests, errors AS row_errors,
+          crashes AS row_crashes, customs AS row_customs, uploads AS row_uploads, duplicates AS row_duplicates,
+          rejected AS row_rejected, bytes_received AS row_bytes, block_length AS row_stored,
+          windows AS row_windows, pages AS row_pages
+        FROM playhead.stored_blocks FINAL
+        UNION ALL
+        SELECT
+          project_id, session_id, kind::String, fact_offset,
+          at_ms, user_id, source, reason::String, facts,
+          0, 0, 0, 0,
+          0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+          [], []
+        FROM playhead.stored_facts FINAL
+      )
+      GROUP BY project_id, session_id
     )
-    GROUP BY project_id, session_id
   )
   COMMENT 'One row for each session'`;
 
