@@ -40,14 +40,14 @@ const MAP_BYTES_INITIAL = 4 * 1024 ** 3;
 const openPaths = new Set<string>();
 
 /** @throws {PlayheadError} `log_unavailable` when the path is open already, here or in another process */
-export async function openLmdbStore(path: string): Promise<LmdbStore> {
+export async function openLmdbStore(path: string, mapBytesInitial = MAP_BYTES_INITIAL): Promise<LmdbStore> {
   mkdirSync(path, { recursive: true });
   const realPath = realpathSync(path);
   if (openPaths.has(realPath)) throw new PlayheadError('log_unavailable', `the log at ${path} is open already`);
   openPaths.add(realPath);
   let root: RootDatabase | undefined;
   try {
-    root = open({ path: realPath, noSubdir: false, overlappingSync: false, mapSize: MAP_BYTES_INITIAL, maxDbs: 2 });
+    root = open({ path: realPath, noSubdir: false, overlappingSync: false, mapSize: mapBytesInitial, maxDbs: 2 });
     const records = root.openDB<Buffer, Buffer>({ name: 'records', keyEncoding: 'binary', encoding: 'binary' });
     const notes = root.openDB<unknown, string>({ name: 'notes', encoding: 'json' });
     checkAlone(root, notes, path);
@@ -125,11 +125,14 @@ function storeOn(root: RootDatabase, records: Database<Buffer, Buffer>, notes: D
 }
 
 /** LMDB's `Commit failed` holds a promise that rejects with the reason; unhandled it would end the process. */
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error && 'commitError' in error && error.commitError instanceof Promise)) return error;
-  const reason = error.commitError.catch((cause: unknown) => cause);
-  const patience = new Promise((resolve) => setTimeout(resolve, 1_000, error).unref());
-  return Promise.race([reason, patience]);
+async function causeOf(failure: unknown): Promise<unknown> {
+  if (!(failure instanceof Error && 'commitError' in failure && failure.commitError instanceof Promise)) return failure;
+  const cause = failure.commitError.then(
+    () => failure,
+    (reason: unknown) => reason,
+  );
+  const patience = new Promise((resolve) => setTimeout(resolve, 1_000, failure).unref());
+  return Promise.race([cause, patience]);
 }
 
 export function messageOf(error: unknown): string {

@@ -1,8 +1,8 @@
 /**
  * Immutable objects by key. Rules: SPEC.md (BS...). Written so that any S3 can keep every promise.
  *
- * Keys: segments of `[A-Za-z0-9._-]` joined by `/`, at most 512 characters; no segment is `.` or `..`; no key is a
- * folder of another.
+ * Keys: segments of `[A-Za-z0-9._-]`, 1 to 255 characters each (file systems take no more), joined by `/`, at most 512
+ * characters; no segment is `.` or `..`; no key is a folder of another.
  */
 export interface BlockStore {
   /**

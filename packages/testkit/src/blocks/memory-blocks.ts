@@ -44,7 +44,7 @@ export function memoryBlocks(): BlockStore {
   };
 }
 
-const KEY = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/;
+const KEY = /^[A-Za-z0-9._-]{1,255}(\/[A-Za-z0-9._-]{1,255})*$/;
 
 function checkKey(key: string): void {
   const fits = key.length <= 512 && KEY.test(key) && !key.split('/').some((segment) => segment === '.' || segment === '..');

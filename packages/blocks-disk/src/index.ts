@@ -1,0 +1,2 @@
+export type { DiskBlocksOptions } from './disk-blocks.ts';
+export { openDiskBlocks } from './disk-blocks.ts';
