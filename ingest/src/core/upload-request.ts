@@ -45,7 +45,9 @@ export function readUploadQuery(query: Readonly<Record<string, unknown>>, nowMs:
  * @throws {PlayheadError} `invalid_request` when the format needs an epoch and the URL has none
  */
 export function epochOf(format: BodyFormat, fields: UploadFields): number {
-  if (format !== 'frame-bundle') return format === 'frames' ? 0 : (fields.epochMs ?? 0);
+  if (format === 'frames' || format === 'frame-bundle-le') return 0;
+  // The names in an archive may count from an epoch or be absolute; the decoder sees which.
+  if (format === 'frame-tar') return fields.epochMs ?? 0;
   if (fields.epochMs !== undefined) return fields.epochMs;
   const missing = new Fields({});
   missing.wrong('epochMs', 'is required for frame-bundle, whose times are offsets from it');
