@@ -4,7 +4,7 @@ import { gzipSync } from 'fflate';
 const ON_THREAD_BYTES_MAX = 96 * 1024;
 
 export function gzipNow(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return gzipSync(bytes, { level: 6 }) as Uint8Array<ArrayBuffer>;
+  return gzipSync(bytes, { level: 6 });
 }
 
 /** Gzip without a long task where the browser can. */

@@ -73,10 +73,10 @@ function install(script: HTMLScriptElement | null): void {
       recorder = null;
     },
     identify(userId) {
-      quietly('identify', () => recorder?.identify(String(userId)), undefined);
+      quietly('identify', () => recorder?.identify(userId), undefined);
     },
     event(name, value) {
-      quietly('event', () => recorder?.event(String(name), textOf(value)), undefined);
+      quietly('event', () => recorder?.event(name, textOf(value)), undefined);
     },
     get sessionId() {
       return quietly('sessionId', () => recorder?.sessionId ?? null, null);

@@ -130,7 +130,6 @@ export class Recorder {
       scrub: (text) => this.#typed.scrub(text),
       emit: (signal) => this.#pushSignal(signal),
       now,
-      moved: () => {},
     });
     this.#signals.navigation();
     this.#watchPage();
@@ -267,6 +266,7 @@ export class Recorder {
     const cut = (text: string): string => this.#typed.scrub(text).slice(0, FACT_CHARS_MAX);
     const { userId } = this.#identity.session;
     return {
+      source: 'web',
       url: cut(redactUrl(location.href, this.#keepQuery)),
       title: cut(document.title),
       ...(document.referrer ? { referrer: cut(redactUrl(document.referrer, this.#keepQuery)) } : {}),

@@ -95,7 +95,7 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
     const element = nodeOf(event.data.id) as HTMLInputElement | null;
     if (!element || element.tagName === 'SELECT' || COMMON_TYPES.has(typeOf(element)) || element.getAttribute('role') === 'searchbox')
       return;
-    parts.typed.note(event.data.id, String(element.value ?? ''));
+    parts.typed.note(event.data.id, element.value ?? '');
   };
 
   let meta: RrwebEvent | null = null;

@@ -239,24 +239,14 @@ export class Sender {
     const sessionId = this.#parts.identity.session.id;
     const reply = await this.#parts.transport.start(this.#parts.startRequest());
     if (life !== this.#life) return false;
-    switch (outcomeOf(reply.status)) {
-      case 'stored':
-        // While the answer was under way the session may have changed; then this answer is about another one.
-        if (sessionId === this.#parts.identity.session.id) this.#parts.events.configured(reply.answer);
-        this.#failures = 0;
-        return true;
-      case 'expired':
-      case 'refused':
-        // Ingest does not want the introduction; what it makes of the uploads is theirs to say.
-        this.#parts.events.configured(null);
-        return true;
-      case 'forbidden':
-        this.#parts.events.forbidden();
-        return false;
-      case 'again':
-        this.#later(reply);
-        return false;
-    }
+    const outcome = outcomeOf(reply.status);
+    if (outcome === 'again') this.#later(reply);
+    if (outcome === 'forbidden') this.#parts.events.forbidden();
+    if (outcome === 'again' || outcome === 'forbidden') return false;
+    // Refused: ingest does not want the introduction; what becomes of the uploads, their own answers say.
+    if (sessionId === this.#parts.identity.session.id) this.#parts.events.configured(outcome === 'stored' ? reply.answer : null);
+    if (outcome === 'stored') this.#failures = 0;
+    return true;
   }
 
   #later(reply: Reply): void {
@@ -286,7 +276,7 @@ export class Sender {
     } else {
       this.#refusals++;
       outbox.drop(batch.frames);
-      if (this.#refusals >= REFUSED_IN_A_ROW_MAX && outcome === 'refused') {
+      if (this.#refusals >= REFUSED_IN_A_ROW_MAX) {
         events.forbidden();
         return true;
       }

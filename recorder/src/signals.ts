@@ -12,11 +12,10 @@ export interface SignalParts {
   readonly scrub: (text: string) => string;
   readonly emit: (signal: Signal) => void;
   readonly now: () => number;
-  /** The page's address changed without a page load. */
-  readonly moved: () => void;
 }
 
 export interface Signals {
+  /** Tells where the page is: at its load, and first in every session. */
   navigation(): void;
   custom(name: string, value: string): void;
   stop(): void;
@@ -30,7 +29,7 @@ export function listenForSignals(parts: SignalParts): Signals {
 
   const cut = (text: string): string => parts.scrub(text).slice(0, LIMITS.signalTextCharsMax);
   const emit = (signal: Signal): void => {
-    if (budget.take(parts.now())) parts.emit(signal);
+    if (budget.take(signal.kind, parts.now())) parts.emit(signal);
   };
   const guarded = <E>(handle: (event: E) => void) => {
     return (event: E): void => {
@@ -41,8 +40,8 @@ export function listenForSignals(parts: SignalParts): Signals {
       }
     };
   };
-  const on = <E extends Event>(target: EventTarget, type: string, handle: (event: E) => void): void => {
-    const listener = guarded(handle) as EventListener;
+  const on = (target: EventTarget, type: string, handle: (event: Event) => void): void => {
+    const listener = guarded(handle);
     target.addEventListener(type, listener, { capture: true, passive: true });
     undo.push(() => target.removeEventListener(type, listener, { capture: true }));
   };
@@ -55,7 +54,8 @@ export function listenForSignals(parts: SignalParts): Signals {
   /** A blocked element is named by the block itself: what is inside is nobody's business. */
   const shown = (element: Element): Element => element.closest(parts.blockSelector) ?? element;
 
-  on<MouseEvent>(document, 'click', (event) => {
+  on(document, 'click', (event) => {
+    if (!(event instanceof MouseEvent)) return;
     const target = targetOf(event);
     if (target === null) return;
     const element = shown(meantElement(target));
@@ -74,27 +74,26 @@ export function listenForSignals(parts: SignalParts): Signals {
     if (target?.matches('input, select, textarea')) emit({ kind: 'input', selector: cut(selectorOf(shown(target))) });
   });
 
-  on<ErrorEvent>(window, 'error', (event) => {
+  on(window, 'error', (event) => {
     if (!(event instanceof ErrorEvent)) return;
     const place = event.filename ? `${redactUrl(event.filename)}:${event.lineno}:${event.colno}` : '';
     emit({ kind: 'error', text: cut(event.message || String(event.error)), ...(place === '' ? {} : { value: cut(place) }) });
   });
 
-  on<PromiseRejectionEvent>(window, 'unhandledrejection', (event) => {
-    const reason: unknown = event.reason;
+  on(window, 'unhandledrejection', (event) => {
+    const reason: unknown = (event as PromiseRejectionEvent).reason;
     emit({ kind: 'error', text: cut(reason instanceof Error ? `${reason.name}: ${reason.message}` : String(reason)) });
   });
 
   let lastUrl = '';
-  const navigation = (): void => {
-    const url = cut(redactUrl(location.href, parts.keepQuery));
-    lastUrl = location.href;
+  const navigation = (url: string): void => {
+    lastUrl = url;
     emit({ kind: 'navigation', url });
   };
+  const here = (): string => cut(redactUrl(location.href, parts.keepQuery));
   const moved = guarded(() => {
-    if (location.href === lastUrl) return;
-    navigation();
-    parts.moved();
+    // Pages that write every key pressed into the query move nowhere that may be told.
+    if (here() !== lastUrl) navigation(here());
   });
   on(window, 'popstate', moved);
   on(window, 'hashchange', moved);
@@ -114,7 +113,7 @@ export function listenForSignals(parts: SignalParts): Signals {
   let stopped = false;
   return {
     navigation: () => {
-      if (!stopped) guarded(navigation)(undefined);
+      if (!stopped) guarded(() => navigation(here()))(undefined);
     },
     custom: (name, value) => emit({ kind: 'custom', text: cut(name), ...(value === '' ? {} : { value: cut(value) }) }),
     stop() {

@@ -117,7 +117,9 @@ function scrubTree(node: SerializedNode, parent: { tag: string } | null, rules: 
   }
   const tag = node.type === ELEMENT ? (node.tagName ?? '') : '';
   if (node.type === ELEMENT && node.attributes) {
-    const facts = rules.factsOf(node.id) ?? { tag, type: String(node.attributes.type ?? ''), value: '', masked: false, blocked: false };
+    const { type } = node.attributes;
+    const unknown = { tag, type: typeof type === 'string' ? type.toLowerCase() : '', value: '', masked: false, blocked: false };
+    const facts = rules.factsOf(node.id) ?? unknown;
     scrubAttributes(node.attributes, facts.tag === tag ? facts : { ...facts, tag }, rules);
   }
   for (const child of node.childNodes ?? []) scrubTree(child, { tag }, rules);
