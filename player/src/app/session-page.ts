@@ -1,0 +1,167 @@
+import type { SessionInfo } from '@playhead/schemas';
+import type { TemplateResult } from 'lit';
+import { html, LitElement, nothing } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import type { TimelineMark } from '../core/marks.ts';
+import { kindText } from '../core/marks.ts';
+import { agoText, clockText } from '../core/words.ts';
+import type { PlayheadPlayer } from '../player/playhead-player.ts';
+import '../player/playhead-player.ts';
+import type { ReplayView } from '../player/replay.ts';
+import type { IconName } from '../style/icons.ts';
+import { icon } from '../style/icons.ts';
+import { pill, tokens } from '../style/tokens.ts';
+import { copyText } from './copy.ts';
+import { sessionPageStyles } from './session-page-styles.ts';
+import { deviceText, faultsOf, nameOf, pagesOf, pressesOf, sourceText } from './session-words.ts';
+
+const LISTED_MAX = 500;
+
+/** One session: the player, what is known of the session, and its signals. */
+export class SessionPage extends LitElement {
+  static override properties = {
+    sessionId: { attribute: false },
+    view: { state: true },
+    copied: { state: true },
+  };
+  static override styles = [tokens, pill, sessionPageStyles];
+  declare sessionId: string;
+  declare view: ReplayView | null;
+  declare copied: boolean;
+
+  constructor() {
+    super();
+    this.sessionId = '';
+    this.view = null;
+    this.copied = false;
+  }
+
+  override render(): TemplateResult {
+    const session = this.view?.session ?? null;
+    return html`
+      <playhead-player
+        session-id=${this.sessionId}
+        @playhead-change=${(event: CustomEvent<ReplayView>) => {
+          this.view = event.detail;
+          document.title = `${event.detail.session ? nameOf(event.detail.session) : 'Session'} · Playhead`;
+        }}
+      ></playhead-player>
+      <aside>
+        <a class="up" href="/">${icon('left', 16)} All sessions</a>
+        ${session ? this.#facts(session) : nothing} ${this.view ? this.#signals(this.view) : nothing}
+      </aside>
+    `;
+  }
+
+  protected override firstUpdated(): void {
+    this.renderRoot.querySelector<HTMLElement>('playhead-player')?.focus({ preventScroll: true });
+  }
+
+  #facts(session: SessionInfo): TemplateResult {
+    const faults = faultsOf(session);
+    const device = deviceText(session.facts);
+    const viewport = session.facts['viewport'];
+    return html`<section class="facts">
+      <h1>${nameOf(session)}</h1>
+      <p class="when" title=${new Date(session.startedAtMs).toLocaleString()}>
+        ${new Date(session.startedAtMs).toLocaleDateString(undefined, { day: 'numeric', month: 'short', year: 'numeric' })},
+        ${new Date(session.startedAtMs).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })} · ${agoText(session.startedAtMs, Date.now())}
+      </p>
+      <div class="tiles">
+        ${tile(pagesOf(session), 'pages')} ${tile(pressesOf(session), 'clicks')} ${tile(faults, 'errors', faults > 0)}
+      </div>
+      <dl>
+        <dt>Source</dt>
+        <dd>${sourceText(session.source)}</dd>
+        ${
+          device
+            ? html`<dt>Device</dt>
+              <dd>${device}</dd>`
+            : nothing
+        }
+        ${
+          viewport
+            ? html`<dt>Viewport</dt>
+              <dd class="num">${viewport}</dd>`
+            : nothing
+        }
+        <dt>Session</dt>
+        <dd class="id">
+          <span class="mono" title=${session.sessionId}>${session.sessionId}</span>
+          <button aria-label="Copy the session's id" title="Copy" @click=${() => this.#copy(session.sessionId)}>
+            ${icon(this.copied ? 'check' : 'copy', 15)}
+          </button>
+        </dd>
+      </dl>
+    </section>`;
+  }
+
+  #signals(view: ReplayView): TemplateResult {
+    const marks = view.marks.slice(-LISTED_MAX);
+    const current = marks.findLastIndex((mark) => mark.timestampMs <= view.timeMs);
+    return html`<section class="signals">
+      <h2>Signals <span class="count num">${view.marks.length}</span></h2>
+      ${
+        marks.length === 0
+          ? html`<p class="nothing">${view.live ? 'Clicks, pages and errors appear here as they happen.' : 'None in this session.'}</p>`
+          : html`<ol>
+            ${repeat(
+              marks,
+              (mark) => `${mark.position.offset}.${mark.position.index}.${mark.kind}`,
+              (mark, index) => this.#mark(view, mark, index === current),
+            )}
+          </ol>`
+      }
+    </section>`;
+  }
+
+  #mark(view: ReplayView, mark: TimelineMark, current: boolean): TemplateResult {
+    const offset = mark.timestampMs - view.startMs;
+    return html`<li>
+      <button class="signal ${mark.kind} ${current ? 'current' : ''}" aria-current=${current ? 'true' : 'false'} @click=${() => this.#seek(offset)}>
+        <span class="glyph">${icon(glyphOf(mark), 17)}</span>
+        <span class="what"><b>${kindText(mark.kind)}</b> <span title=${mark.text}>${mark.text}</span></span>
+        <span class="at num">${clockText(offset)}</span>
+      </button>
+    </li>`;
+  }
+
+  #seek(offsetMs: number): void {
+    // A little before, so that what led to it is seen.
+    this.renderRoot.querySelector<PlayheadPlayer>('playhead-player')?.seek(Math.max(0, offsetMs - 500));
+  }
+
+  #copy(sessionId: string): void {
+    void copyText(sessionId).then((copied) => {
+      this.copied = copied;
+      setTimeout(() => {
+        this.copied = false;
+      }, 1_500);
+    });
+  }
+}
+
+function tile(value: number, label: string, bad = false): TemplateResult {
+  return html`<div class="tile ${bad ? 'bad' : ''}"><b class="num">${value}</b><span>${label}</span></div>`;
+}
+
+function glyphOf(mark: TimelineMark): IconName {
+  switch (mark.kind) {
+    case 'click':
+    case 'tap':
+      return 'click';
+    case 'navigation':
+      return 'navigation';
+    case 'error':
+    case 'crash':
+      return 'error';
+    case 'input':
+      return 'input';
+    case 'console':
+    case 'request':
+    case 'custom':
+      return 'note';
+  }
+}
+
+customElements.define('playhead-session-page', SessionPage);

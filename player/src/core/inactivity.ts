@@ -1,0 +1,40 @@
+export interface TimeRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export const INACTIVITY = {
+  /** A pause shorter than this is part of what a person does. */
+  thresholdMs: 6_000,
+  /** Shown of a pause at its beginning and at its end, so that a jump over it is understood. */
+  leadMs: 1_000,
+  /** Moments closer together than this count as one. */
+  grainMs: 250,
+} as const;
+
+/** Adds a moment at which the person did something; `times` stays sorted and thin. */
+export function addActivity(times: number[], timestampMs: number): void {
+  let at = times.length;
+  while (at > 0 && (times[at - 1] ?? 0) > timestampMs) at--;
+  const before = times[at - 1];
+  const after = times[at];
+  if (before !== undefined && timestampMs - before < INACTIVITY.grainMs) return;
+  if (after !== undefined && after - timestampMs < INACTIVITY.grainMs) return;
+  times.splice(at, 0, timestampMs);
+}
+
+/** Where nobody does anything, between `startMs` and `endMs`, in order, without overlap. */
+export function inactiveRanges(times: readonly number[], startMs: number, endMs: number): TimeRange[] {
+  const ranges: TimeRange[] = [];
+  let from = startMs;
+  const close = (to: number): void => {
+    if (to - from >= INACTIVITY.thresholdMs) ranges.push({ fromMs: from + INACTIVITY.leadMs, toMs: to - INACTIVITY.leadMs });
+  };
+  for (const time of times) {
+    if (time <= startMs || time >= endMs) continue;
+    close(time);
+    from = time;
+  }
+  close(endMs);
+  return ranges;
+}

@@ -1,0 +1,106 @@
+import type { PositionedFrame } from '@playhead/schemas';
+import { addActivity } from './inactivity.ts';
+import type { TimelineMark } from './marks.ts';
+import { readSignal } from './marks.ts';
+import type { DomEvent } from './rrweb-frame.ts';
+import { hrefOf, isClick, isDomKeyframe, isPersonal } from './rrweb-frame.ts';
+import type { Timed } from './timeline.ts';
+import { insertTimed, lastAtOrBefore } from './timeline.ts';
+
+interface InWindow extends Timed {
+  readonly windowId: string;
+}
+
+interface PageAt extends InWindow {
+  readonly href: string;
+}
+
+/** Two signs of life of the same window closer than this are one, where the active window is looked for. */
+const SAME_WINDOW_GRAIN_MS = 500;
+const PERSONAL_KINDS = new Set(['click', 'tap', 'input', 'navigation']);
+
+/**
+ * What the frames of a session say beside their pictures: marks, when the person did something, in which window, on which
+ * page. Fed frame by frame, in any order of time.
+ */
+export class SessionTracks {
+  /** Moments at which the person did something, sorted. */
+  readonly activity: number[] = [];
+  readonly #signals: TimelineMark[] = [];
+  /** Marks read from rrweb events, for sessions whose recorder sends no signals. */
+  readonly #derived: TimelineMark[] = [];
+  readonly #windowActivity: InWindow[] = [];
+  readonly #pages: PageAt[] = [];
+  readonly #imageBytes = new Map<string, number>();
+  readonly #seen = new Set<string>();
+
+  /** In order of time. */
+  get marks(): readonly TimelineMark[] {
+    return this.#signals.length > 0 ? this.#signals : this.#derived;
+  }
+
+  /** Takes a signal frame. False when its payload is none. */
+  addSignal(frame: Omit<PositionedFrame, 'payload' | 'track' | 'keyframe'>, value: unknown): boolean {
+    const signal = readSignal(value);
+    if (!signal) return false;
+    const mark = markOf(frame, signal.kind, signal.text);
+    if (insertTimed(this.#signals, mark) === -1) return true;
+    if (PERSONAL_KINDS.has(signal.kind)) this.#act(frame);
+    if (signal.kind === 'navigation' && /^https?:/.test(signal.text)) insertTimed(this.#pages, { ...placeOf(frame), href: signal.text });
+    return true;
+  }
+
+  addDom(frame: PositionedFrame, events: readonly DomEvent[]): void {
+    for (const event of events) {
+      const href = hrefOf(event);
+      if (href !== undefined) this.#visit(frame, href);
+      if (isClick(event)) insertTimed(this.#derived, markOf(frame, 'click', ''));
+    }
+    const opened = isDomKeyframe(events) && !this.#seen.has(frame.windowId);
+    if (opened) this.#seen.add(frame.windowId);
+    if (opened || events.some(isPersonal)) this.#act(frame);
+  }
+
+  /** Takes a picture; one of another size than the one before it means that something moved. */
+  addImage(frame: Omit<PositionedFrame, 'payload' | 'track' | 'keyframe'>, bytes: number): void {
+    const before = this.#imageBytes.get(frame.windowId);
+    this.#imageBytes.set(frame.windowId, bytes);
+    if (before === undefined) insertTimed(this.#windowActivity, placeOf(frame));
+    if (before !== bytes) addActivity(this.activity, frame.timestampMs);
+  }
+
+  /** The window in which the person was last active at a moment; undefined before any activity. */
+  windowAt(timeMs: number): string | undefined {
+    return (this.#windowActivity[lastAtOrBefore(this.#windowActivity, timeMs)] ?? this.#windowActivity[0])?.windowId;
+  }
+
+  /** Address of the page that a window showed at a moment; '' when none is known. */
+  hrefAt(timeMs: number, windowId: string | null): string {
+    for (let index = lastAtOrBefore(this.#pages, timeMs); index >= 0; index--) {
+      const page = this.#pages[index];
+      if (page && (windowId === null || page.windowId === windowId)) return page.href;
+    }
+    return this.#pages.find((page) => windowId === null || page.windowId === windowId)?.href ?? '';
+  }
+
+  #visit(frame: PositionedFrame, href: string): void {
+    if (this.hrefAt(frame.timestampMs, frame.windowId) === href) return;
+    insertTimed(this.#pages, { ...placeOf(frame), href });
+    insertTimed(this.#derived, markOf(frame, 'navigation', href));
+  }
+
+  #act(frame: InWindow): void {
+    addActivity(this.activity, frame.timestampMs);
+    const before = this.#windowActivity[lastAtOrBefore(this.#windowActivity, frame.timestampMs)];
+    const same = before?.windowId === frame.windowId && frame.timestampMs - before.timestampMs < SAME_WINDOW_GRAIN_MS;
+    if (!same) insertTimed(this.#windowActivity, placeOf(frame));
+  }
+}
+
+function placeOf(frame: InWindow): InWindow {
+  return { timestampMs: frame.timestampMs, position: frame.position, windowId: frame.windowId };
+}
+
+function markOf(frame: InWindow, kind: TimelineMark['kind'], text: string): TimelineMark {
+  return { ...placeOf(frame), kind, text };
+}

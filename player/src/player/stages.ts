@@ -1,0 +1,96 @@
+import type { PositionedFrame } from '@playhead/schemas';
+import type { DomEvent } from '../core/rrweb-frame.ts';
+import { readDomPayload } from '../core/rrweb-frame.ts';
+import { DomStage } from '../stages/dom-stage.ts';
+import type { Picture, PictureSource } from '../stages/image-stage.ts';
+import { ImageStage } from '../stages/image-stage.ts';
+import type { Displayed, Stage } from '../stages/stage.ts';
+
+/** The windows of a session: one stage each, one of them on the screen. */
+export class Stages {
+  readonly #host: HTMLElement;
+  readonly #source: PictureSource;
+  readonly #stages = new Map<string, Stage>();
+  #active: Stage | null = null;
+  #pinned: string | null = null;
+
+  constructor(host: HTMLElement, source: PictureSource) {
+    this.#host = host;
+    this.#source = source;
+  }
+
+  /** Windows in order of appearance. */
+  get windowIds(): readonly string[] {
+    return [...this.#stages.keys()];
+  }
+
+  get activeId(): string | null {
+    return this.#active?.windowId ?? null;
+  }
+
+  get active(): Stage | null {
+    return this.#active;
+  }
+
+  /** The window that the viewer chose; null when it follows the visitor. */
+  get pinned(): string | null {
+    return this.#pinned;
+  }
+
+  pin(windowId: string | null): void {
+    this.#pinned = windowId;
+  }
+
+  /** The replayed document of a window, of the active one by default; null where there is none. */
+  contentDocument(windowId?: string): Document | null {
+    const stage = windowId === undefined ? this.#active : this.#stages.get(windowId);
+    return stage instanceof DomStage ? stage.contentDocument : null;
+  }
+
+  /** The picture stage that is on the screen; null when pages are shown. */
+  get pictures(): ImageStage | null {
+    return this.#active instanceof ImageStage ? this.#active : null;
+  }
+
+  /** Takes a frame of a page. The events it holds; undefined when it cannot be read. */
+  addDom(frame: PositionedFrame): readonly DomEvent[] | undefined {
+    const events = readDomPayload(frame.payload, frame.timestampMs);
+    if (!events) return undefined;
+    const stage = this.#stages.get(frame.windowId) ?? this.#open(new DomStage(frame.windowId, (cause) => this.#source.onFault(cause)));
+    if (stage instanceof DomStage) stage.add(frame, events);
+    return events;
+  }
+
+  addPicture(windowId: string, picture: Picture): void {
+    const stage = this.#stages.get(windowId) ?? this.#open(new ImageStage(windowId, this.#source));
+    if (stage instanceof ImageStage) stage.add(picture);
+  }
+
+  /** @param latest the window in which the visitor was last active */
+  show(timeMs: number, latest: string | undefined, moving: boolean): void {
+    const stage = this.#stages.get(this.#pinned ?? latest ?? '') ?? this.#active ?? this.#stages.values().next().value;
+    if (!stage) return;
+    if (stage !== this.#active) {
+      this.#active?.setActive(false);
+      stage.setActive(true);
+      this.#active = stage;
+    }
+    stage.show(timeMs, moving);
+  }
+
+  displayed(): Displayed | null {
+    return this.#active?.displayed() ?? null;
+  }
+
+  destroy(): void {
+    for (const stage of this.#stages.values()) stage.destroy();
+    this.#stages.clear();
+    this.#active = null;
+  }
+
+  #open(stage: Stage): Stage {
+    this.#stages.set(stage.windowId, stage);
+    this.#host.append(stage.element);
+    return stage;
+  }
+}

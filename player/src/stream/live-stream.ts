@@ -1,0 +1,166 @@
+import type { ControlMessage, FramesMessage, Position, PositionedFrame } from '@playhead/schemas';
+import { CLOSE_CODES, comparePositions, decodeFramesMessage, formatPosition, LIMITS } from '@playhead/schemas';
+import { reconnectDelayMs } from '../core/backoff.ts';
+import type { JoinMode } from '../core/join.ts';
+import type { Refusal } from '../core/words.ts';
+
+/** What a socket has to offer; a browser's WebSocket does. */
+export interface Socket {
+  binaryType: string;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  onclose: ((event: { readonly code: number }) => void) | null;
+  close(): void;
+}
+
+/** What the stream needs of its surroundings. */
+export interface StreamSurroundings {
+  /** Opens the stream at `start`, `keyframe` or the position after which it continues. */
+  readonly open: (from: string) => Socket;
+  /** Why no connection can be had; null when it is worth another try. Asked when a connection failed before it stood. */
+  readonly probe: () => Promise<Refusal | null>;
+  readonly setTimer: (ms: number, run: () => void) => () => void;
+  /** 0 .. 1. */
+  readonly random: () => number;
+}
+
+export interface StreamListener {
+  control(message: ControlMessage): void;
+  /** Frames that were not given before, in order of position. */
+  frames(message: FramesMessage): void;
+  dropped(): void;
+  refused(why: Refusal): void;
+  /** Bytes that are no message of the protocol. */
+  fault(cause: unknown): void;
+}
+
+/** A connection that says nothing for this long is dead: the gateway speaks every LIMITS.viewerHeartbeatMs. */
+const SILENCE_MAX_MS = LIMITS.viewerHeartbeatMs * 6;
+
+const REFUSALS = new Map<number, Refusal>([
+  [CLOSE_CODES.unauthorized, 'unauthorized'],
+  [CLOSE_CODES.forbidden, 'forbidden'],
+  [CLOSE_CODES.session_not_found, 'not-found'],
+  [CLOSE_CODES.invalid_request, 'invalid'],
+]);
+
+/**
+ * The stream of one session: connects, reconnects behind the last position it got, and gives every frame once.
+ *
+ * Starts at once; `close` ends it for good.
+ */
+export class LiveStream {
+  readonly #around: StreamSurroundings;
+  readonly #listener: StreamListener;
+  readonly #join: JoinMode;
+  #socket: Socket | null = null;
+  #last: Position | null = null;
+  #attempt = 0;
+  #welcomed = false;
+  #closed = false;
+  #fromStart = false;
+  #cancelTimer: () => void = () => undefined;
+
+  constructor(join: JoinMode, around: StreamSurroundings, listener: StreamListener) {
+    this.#join = join;
+    this.#around = around;
+    this.#listener = listener;
+    this.#connect();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#cancelTimer();
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onmessage = null;
+    socket.onclose = null;
+    socket.close();
+  }
+
+  #connect(): void {
+    this.#welcomed = false;
+    const from = this.#fromStart || this.#last === null ? (this.#fromStart ? 'start' : this.#join) : formatPosition(this.#last);
+    const socket = this.#around.open(from);
+    socket.binaryType = 'arraybuffer';
+    socket.onmessage = ({ data }) => this.#take(data);
+    socket.onclose = ({ code }) => this.#lost(code);
+    this.#socket = socket;
+    this.#watchSilence();
+  }
+
+  #watchSilence(): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#around.setTimer(SILENCE_MAX_MS, () => {
+      this.#forget();
+      this.#lost(0);
+    });
+  }
+
+  #take(data: unknown): void {
+    this.#watchSilence();
+    try {
+      if (typeof data === 'string') this.#control(JSON.parse(data) as ControlMessage);
+      else if (data instanceof ArrayBuffer) this.#frames(decodeFramesMessage(new Uint8Array(data)));
+    } catch (cause) {
+      this.#listener.fault(cause);
+    }
+  }
+
+  #control(message: ControlMessage): void {
+    if (message.type === 'welcome') {
+      this.#welcomed = true;
+      this.#attempt = 0;
+      this.#fromStart = false;
+    }
+    this.#listener.control(message);
+  }
+
+  #frames(message: FramesMessage): void {
+    const last = this.#last;
+    const fresh: PositionedFrame[] = [];
+    for (const frame of message.frames) {
+      if (last === null || comparePositions(frame.position, last) > 0) fresh.push(frame);
+    }
+    const newest = fresh.at(-1);
+    if (!newest) return;
+    this.#last = newest.position;
+    this.#listener.frames({ ...message, frames: fresh });
+  }
+
+  #lost(code: number): void {
+    this.#cancelTimer();
+    this.#socket = null;
+    if (this.#closed) return;
+    const refusal = REFUSALS.get(code);
+    if (refusal) {
+      this.#closed = true;
+      this.#listener.refused(refusal);
+      return;
+    }
+    // What was trimmed from the log is in blocks: the whole is asked for again, and what is known is left out.
+    if (code === CLOSE_CODES.position_gone) this.#fromStart = true;
+    this.#listener.dropped();
+    const again = (): void => {
+      if (this.#closed) return;
+      this.#cancelTimer = this.#around.setTimer(reconnectDelayMs(this.#attempt++, this.#around.random()), () => this.#connect());
+    };
+    if (this.#welcomed) {
+      again();
+      return;
+    }
+    // A browser does not tell why an upgrade failed; the session's own address does.
+    void this.#around.probe().then((why) => {
+      if (this.#closed) return;
+      if (why === null) again();
+      else {
+        this.#closed = true;
+        this.#listener.refused(why);
+      }
+    });
+  }
+}
