@@ -46,13 +46,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** How one viewer behaves: when it joins, and when it loses its connection (ms after the first upload). */
-interface ViewerPlan {
-  readonly joinMs: number;
-  readonly dropsMs: readonly number[];
-}
-
 const RUN_MS = BUNDLES * BUNDLE_INTERVAL_MS;
+/** How viewers behave: when each joins, and when it loses its connection (ms after the first upload). */
 const viewerPlans = fc.array(
   fc.record({ joinMs: fc.integer({ min: 0, max: RUN_MS * 1.3 }), dropsMs: fc.array(fc.integer({ min: 0, max: RUN_MS }), { maxLength: 3 }) }),
   { minLength: 6, maxLength: 10 },

@@ -26,10 +26,11 @@ export async function joinSession(url: string, token: string, sessionId: string,
     const opened = new WebSocket(address);
     socket = opened;
     opened.binaryType = 'arraybuffer';
-    opened.addEventListener('message', (event: MessageEvent<string | ArrayBuffer>) => {
+    opened.addEventListener('message', (event) => {
       if (socket !== opened) return;
-      if (typeof event.data === 'string') control.push(JSON.parse(event.data) as ControlMessage);
-      else frames.push(...decodeFramesMessage(new Uint8Array(event.data)).frames);
+      const message = event.data as string | ArrayBuffer;
+      if (typeof message === 'string') control.push(JSON.parse(message) as ControlMessage);
+      else frames.push(...decodeFramesMessage(new Uint8Array(message)).frames);
       for (const look of waiting) look();
     });
     await new Promise<void>((resolve, reject) => {
