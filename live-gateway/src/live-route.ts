@@ -23,13 +23,16 @@ export function parseFrom(text: string | undefined): JoinFrom | undefined {
   return after === undefined ? undefined : { after };
 }
 
+/** OpenAPI has no words for WebSocket; the stream is described in the wire's own types. */
+const hidden: object = { hide: true };
+
 /** `GET /v1/sessions/:sessionId/live`: the stream of one session over a WebSocket. Refusals are close codes: a page cannot see the status of a failed upgrade. */
 export function registerLiveRoute(scope: FastifyInstance, gateway: Gateway, directory: SessionDirectory, viewers: Viewers): void {
   scope.route({
     method: 'GET',
     url: '/v1/sessions/:sessionId/live',
     exposeHeadRoute: false,
-    schema: { hide: true },
+    schema: hidden,
     handler: () => {
       throw new PlayheadError('invalid_request', 'This address speaks WebSocket.');
     },

@@ -11,6 +11,8 @@ export interface LiveGatewaySettings {
   readonly windowBytesMax: number;
   /** How long a partition is still tailed after its last viewer has left. */
   readonly windowLingerMs: number;
+  /** How long the end of a session waits for the last offsets before it; they may be holes. */
+  readonly endGraceMs: number;
   readonly watchLeaseMs: number;
   /** Sessions that the directory remembers besides the catalog. */
   readonly directorySessionsMax: number;
@@ -34,6 +36,7 @@ export const DEFAULT_SETTINGS: LiveGatewaySettings = {
   viewerStallMs: 60_000,
   windowBytesMax: LIMITS.windowBytesMax,
   windowLingerMs: 5_000,
+  endGraceMs: 2_000,
   watchLeaseMs: LIMITS.watchLeaseMs,
   directorySessionsMax: 20_000,
   feedListenersMax: 1_000,

@@ -148,6 +148,8 @@ export class Viewer {
         return this.#socket.below(this.#drainedBytes()).then(() => ({ kind: 'drained' }));
       case 'stop':
         return Promise.resolve(null);
+      default:
+        return ask satisfies never;
     }
   }
 
@@ -197,8 +199,18 @@ export class Viewer {
     this.#interrupt = new AbortController();
     // An event that came before this controller was made is in the queue already.
     if (this.#events.length > 0) return null;
-    await this.#window.wait(ask.after, ask.until, this.#interrupt.signal);
-    return this.#interrupt.signal.aborted ? null : { kind: 'woken' };
+    const { signal } = this.#interrupt;
+    const woken = this.#window.wait(ask.after, ask.until, signal).then((): Input => ({ kind: 'woken' }));
+    if (ask.until === null) {
+      await woken;
+      return signal.aborted ? null : { kind: 'woken' };
+    }
+    const { clock, settings } = this.#gateway;
+    const overdue = pause(clock, settings.endGraceMs, signal).then((): Input => ({ kind: 'overdue' }));
+    const input = await Promise.race([woken, overdue]);
+    const interrupted = signal.aborted;
+    this.#interrupt.abort();
+    return interrupted ? null : input;
   }
 
   #isUpToDate(): boolean {

@@ -14,7 +14,7 @@ interface Connected {
   readonly socket: PacedSocket;
   readonly projectId: string;
   readonly sessionId: string;
-  viewer: Viewer | null;
+  readonly viewer: Viewer;
   taken: number;
   takenAtMs: number;
 }
@@ -58,10 +58,13 @@ export class Viewers {
     const { log, catalog, clock, logger } = this.#gateway;
     const { projectId, sessionId } = session;
     const partition = partitionOf(sessionId, log.partitions);
-    const connected: Connected = { socket, projectId, sessionId, viewer: null, taken: 0, takenAtMs: clock.now() };
+    const share = session.live ? this.#leases.watch(projectId, sessionId) : null;
+    const window = this.#windows.open(partition, projectId, sessionId);
+    const viewer = new Viewer(this.#gateway, session, partition, from, socket, window);
+    const connected: Connected = { socket, projectId, sessionId, viewer, taken: 0, takenAtMs: clock.now() };
     if (this.#connected.size === 0) this.#beat();
     this.#connected.add(connected);
-    const share = session.live ? this.#leases.watch(projectId, sessionId) : null;
+    gone.addEventListener('abort', () => viewer.leave(), { once: true });
     const view = {
       projectId,
       sessionId,
@@ -72,15 +75,10 @@ export class Viewers {
     catalog
       .recordView(view)
       .catch((error: unknown) => logger.error({ sessionId, error: errorText(error) }, 'a view could not be recorded'));
-    const window = await this.#windows.open(partition, projectId, sessionId);
+    if (session.endedAtMs !== null) void viewer.end(session);
+    // Between the directory's answer and now the session may have ended.
+    else void this.#tellIfEnded(viewer, projectId, sessionId);
     try {
-      const viewer = new Viewer(this.#gateway, session, partition, from, socket, window);
-      connected.viewer = viewer;
-      gone.addEventListener('abort', () => viewer.leave(), { once: true });
-      if (gone.aborted) viewer.leave();
-      else if (session.endedAtMs !== null) void viewer.end(session);
-      // Between the directory's answer and now the session may have ended.
-      else void this.#tellIfEnded(viewer, projectId, sessionId);
       await viewer.run();
     } finally {
       window.close();
@@ -97,26 +95,26 @@ export class Viewers {
     this.#cancelBeat();
     for (const { socket, viewer } of this.#connected) {
       socket.close(code, reason);
-      viewer?.leave();
+      viewer.leave();
     }
   }
 
   async #onEnd(projectId: string, sessionId: string): Promise<void> {
     this.#leases.ended(projectId, sessionId);
     const viewers = [...this.#connected].filter((one) => one.sessionId === sessionId && one.projectId === projectId);
-    await Promise.all(viewers.map(({ viewer }) => (viewer === null ? undefined : this.#tellIfEnded(viewer, projectId, sessionId))));
+    await Promise.all(viewers.map(({ viewer }) => this.#tellIfEnded(viewer, projectId, sessionId)));
   }
 
   async #tellIfEnded(viewer: Viewer, projectId: string, sessionId: string): Promise<void> {
-    const known = this.#directory.endOf(projectId, sessionId);
-    if (known !== null) await viewer.end(known);
+    const end = this.#directory.endOf(projectId, sessionId);
+    if (end !== null) await viewer.end(end);
   }
 
   #beat(): void {
     const { clock, settings } = this.#gateway;
     this.#cancelBeat = clock.setTimer(settings.viewerHeartbeatMs, () => {
       for (const one of this.#connected) {
-        one.viewer?.heartbeat();
+        one.viewer.heartbeat();
         if (one.socket.buffered === 0 || one.socket.taken !== one.taken) {
           one.taken = one.socket.taken;
           one.takenAtMs = clock.now();

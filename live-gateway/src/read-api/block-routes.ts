@@ -107,8 +107,8 @@ function describeBlock(sessionId: string, block: StoredBlock): object {
     frames: framesOf(block).map((frame) => {
       const { windowId, track, keyframe, timestampMs, width, height, length } = frame;
       const position = formatPosition(frame.position);
-      const href = track === 'image' ? { href: `/v1/sessions/${encodeURIComponent(sessionId)}/frames/${position}` } : {};
-      return { position, windowId, track, keyframe, timestampMs, ...href, width, height, bytes: length };
+      const href = track === 'image' ? `/v1/sessions/${encodeURIComponent(sessionId)}/frames/${position}` : undefined;
+      return { position, windowId, track, keyframe, timestampMs, href, width, height, bytes: length };
     }),
   };
 }

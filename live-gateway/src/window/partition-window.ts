@@ -1,6 +1,6 @@
 import type { Clock, EventLog, LogBatch, Logger } from '@playhead/ports';
 import type { Offset, Partition } from '@playhead/schemas';
-import { PlayheadError, toOffset } from '@playhead/schemas';
+import { nextOffset, PlayheadError, toOffset } from '@playhead/schemas';
 import { backoffMs, errorText, pause } from '../pause.ts';
 import { HeldUpload } from './held-upload.ts';
 
@@ -37,7 +37,10 @@ export interface WindowSettings {
 
 /**
  * The recent uploads of one partition: one tail of `playhead.uploads`, shared by all viewers of the partition's
- * sessions, bounded in bytes. It begins where the log ended when it was started; what is older, a viewer reads by itself.
+ * sessions, bounded in bytes. It begins where its first viewer's history ends; what is older, a viewer reads by itself.
+ *
+ * It does not begin at the end of the log: between a viewer's history and that end there may be offsets without a record,
+ * and who reads them alone cannot tell that nothing comes.
  */
 export class PartitionWindow {
   readonly partition: Partition;
@@ -54,9 +57,7 @@ export class PartitionWindow {
   /** Every record in [first, next) was seen and is held. */
   #first: Offset = toOffset(0);
   #next: Offset = toOffset(0);
-  readonly #started: Promise<void>;
-  readonly #ended: Promise<void>;
-  #isStarted = false;
+  #tail: Promise<void> | null = null;
 
   constructor(partition: Partition, log: EventLog, clock: Clock, logger: Logger, settings: WindowSettings) {
     this.partition = partition;
@@ -64,12 +65,6 @@ export class PartitionWindow {
     this.#clock = clock;
     this.#logger = logger;
     this.#settings = settings;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#started = promise;
-    this.#ended = this.#run(() => {
-      this.#isStarted = true;
-      resolve();
-    }).finally(resolve);
   }
 
   get bytes(): number {
@@ -82,8 +77,8 @@ export class PartitionWindow {
     return count;
   }
 
-  /** Enters a viewer of a session. Resolves once the tail has begun (or the window was stopped). */
-  async open(projectId: string, sessionId: string): Promise<WindowView> {
+  /** Enters a viewer of a session. */
+  open(projectId: string, sessionId: string): WindowView {
     const key = `${sessionId} ${projectId}`;
     let channel = this.#channels.get(key);
     if (channel === undefined) {
@@ -97,10 +92,12 @@ export class PartitionWindow {
     }
     channel.viewers++;
     const opened = channel;
-    await this.#started;
     let open = true;
     return {
-      reaches: (after) => this.#isStarted && opened.lostTo <= after,
+      reaches: (after) => {
+        this.#begin(after);
+        return opened.lostTo <= after;
+      },
       take: (after) => this.#take(opened, after),
       wait: (after, until, signal) => this.#wait(opened, after, until, signal),
       close: () => {
@@ -116,7 +113,7 @@ export class PartitionWindow {
   async close(): Promise<void> {
     this.#stop.abort();
     for (const channel of this.#channels.values()) wakeAll(channel);
-    await this.#ended;
+    await this.#tail;
   }
 
   #take(channel: Channel, after: Offset): Taken {
@@ -128,7 +125,6 @@ export class PartitionWindow {
   #wait(channel: Channel, after: Offset, until: Offset | null, signal: AbortSignal): Promise<void> {
     const ready = (): boolean =>
       signal.aborted ||
-      this.#stop.signal.aborted ||
       channel.lostTo > after ||
       (until !== null && this.#next > until) ||
       indexBehind(channel.uploads, after) < channel.uploads.length;
@@ -147,15 +143,17 @@ export class PartitionWindow {
     });
   }
 
-  async #run(started: () => void): Promise<void> {
+  /** The first viewer that needs the log begins the tail where it stands. */
+  #begin(after: Offset): void {
+    if (this.#tail !== null) return;
+    this.#restart(nextOffset(after));
+    this.#tail = this.#run();
+  }
+
+  async #run(): Promise<void> {
     const { signal } = this.#stop;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
-        if (!this.#isStarted) {
-          const { next } = await this.#log.bounds('playhead.uploads', this.partition);
-          this.#restart(next);
-          started();
-        }
         for await (const batch of this.#log.read('playhead.uploads', this.partition, this.#next, { signal })) {
           attempt = 0;
           this.#add(batch);
@@ -238,7 +236,7 @@ export class PartitionWindow {
 
 /** One viewer's look into the window. */
 export interface WindowView {
-  /** True when the window holds every upload of the session behind `after`. */
+  /** True when the window holds, or will see, every upload of the session behind `after`. Begins the tail there where there is none. */
   reaches(after: Offset): boolean;
   take(after: Offset): Taken;
   /** Until there may be something behind `after`, or the window has seen `until`. */

@@ -18,18 +18,17 @@ export class Windows {
     return [...this.#windows.keys()];
   }
 
-  async open(partition: Partition, projectId: string, sessionId: string): Promise<WindowView> {
+  open(partition: Partition, projectId: string, sessionId: string): WindowView {
     const { log, clock, logger, settings } = this.#gateway;
     let entry = this.#windows.get(partition);
     if (entry === undefined) {
       entry = { window: new PartitionWindow(partition, log, clock, logger, settings), views: 0, cancelStop: () => {} };
-      if (this.#closed) await entry.window.close();
-      else this.#windows.set(partition, entry);
+      if (!this.#closed) this.#windows.set(partition, entry);
     }
     const opened = entry;
     opened.cancelStop();
     opened.views++;
-    const view = await opened.window.open(projectId, sessionId);
+    const view = opened.window.open(projectId, sessionId);
     let open = true;
     return {
       ...view,

@@ -68,6 +68,8 @@ export type Input =
   /** The shared window has nothing more of this session up to `through`. */
   | { readonly kind: 'edge'; readonly through: Offset }
   | { readonly kind: 'woken' }
+  /** The window has not come to the offset that was waited for: nothing may be there. */
+  | { readonly kind: 'overdue' }
   | { readonly kind: 'congested' }
   | { readonly kind: 'drained' }
   /** The session is over; `through`: the last offset that the log had given out when this became known. */
@@ -85,6 +87,7 @@ export const INPUTS = [
   'fallen',
   'edge',
   'woken',
+  'overdue',
   'congested',
   'drained',
   'ended',
@@ -101,7 +104,7 @@ export type Ask =
   | { readonly kind: 'read-log'; readonly after: Offset }
   /** → `uploads`, `edge` or `fallen`, at once; `congested` after an upload that the socket could not take. */
   | { readonly kind: 'follow'; readonly after: Offset }
-  /** → `woken` when there is an upload behind `after`, or the window has come to `until`. */
+  /** → `woken` when there is an upload behind `after`, or the window has come to `until`; `overdue` when it does not come to `until`. */
   | { readonly kind: 'wait'; readonly after: Offset; readonly until: Offset | null }
   /** → `drained` */
   | { readonly kind: 'drain' }
@@ -201,6 +204,8 @@ export function nextAsk(handover: Handover): Ask {
       return { kind: 'drain' };
     case 'left':
       return { kind: 'stop' };
+    default:
+      return handover.stage satisfies never;
   }
 }
 

@@ -171,6 +171,13 @@ function arrive(before: Handover, input: Of<'edge'>): Step {
   const handover: Handover = { ...before, stage: 'waiting', covered: max(before.covered, input.through) };
   const { ending } = handover;
   if (ending === null || handover.covered < ending.through) return tell(handover, ending?.said === true ? 'ended' : 'live');
+  return sayEnd(handover);
+}
+
+/** Once as a message; as a state whenever the viewer comes back to the edge. */
+function sayEnd(handover: Handover): Step {
+  const { ending } = handover;
+  if (ending === null) return stay(handover);
   const told = tell({ ...handover, ending: { ...ending, said: true } }, 'ended');
   if (ending.said) return told;
   const { reason, endedAtMs } = ending;
@@ -205,6 +212,7 @@ export const TRANSITIONS: Table = {
     fallen: stay,
     edge: stay,
     woken: stay,
+    overdue: stay,
     congested: stay,
     drained: stay,
   },
@@ -220,6 +228,7 @@ export const TRANSITIONS: Table = {
     fallen: stay,
     edge: stay,
     woken: stay,
+    overdue: stay,
     congested: stay,
     drained: stay,
   },
@@ -235,6 +244,7 @@ export const TRANSITIONS: Table = {
     fallen: stay,
     edge: stay,
     woken: stay,
+    overdue: stay,
     congested: stay,
     drained: stay,
   },
@@ -250,6 +260,7 @@ export const TRANSITIONS: Table = {
     fallen: goBack,
     edge: arrive,
     woken: stay,
+    overdue: stay,
     congested: lag,
     drained: stay,
   },
@@ -270,6 +281,8 @@ export const TRANSITIONS: Table = {
     fallen: goBack,
     edge: stay,
     woken: follow,
+    // The log's last offsets may be holes: waiting for them would keep the end from the viewer.
+    overdue: sayEnd,
     congested: lag,
     drained: stay,
   },
@@ -285,6 +298,7 @@ export const TRANSITIONS: Table = {
     fallen: stay,
     edge: stay,
     woken: stay,
+    overdue: stay,
     congested: stay,
     drained: (handover) => tell({ ...handover, stage: 'following' }, 'catching-up'),
   },
@@ -301,6 +315,7 @@ export const TRANSITIONS: Table = {
     fallen: stay,
     edge: stay,
     woken: stay,
+    overdue: stay,
     congested: stay,
     drained: stay,
   },
