@@ -58,7 +58,7 @@ describe('golden bytes', () => {
         position,
         length,
       })),
-    ).toEqual(POSITIONED.map(({ payload, ...frame }) => ({ ...frame, length: payload.length })));
+    ).toEqual(POSITIONED.map(({ payload, ...frame }) => Object.assign(frame, { length: payload.length })));
     expect(encodeFrameIndex(index)).toEqual(bytes);
   });
 

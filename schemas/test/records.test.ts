@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BODY_CODECS, BODY_FORMATS, BytesFault, ByteWriter, END_REASONS, TOPIC_NAMES, TRACKS, toOffset } from '../src/index.ts';
 import { AVRO_SCHEMAS, avroCodec } from '../src/records/index.ts';
 import type { Topic, TopicRecords, Upload } from '../src/records/types.ts';
-import { RECORDS } from './samples.ts';
+import { outcomeOf, RECORDS } from './samples.ts';
 
 interface AvroField {
   readonly name: string;
@@ -57,22 +57,25 @@ const anyFacts = fc.dictionary(
 );
 /** avsc takes 2^53-2 at most and is not exact below -2^52; our only negative number is NO_OFFSET. */
 const anyLong = fc.integer({ min: -(2 ** 52), max: Number.MAX_SAFE_INTEGER - 1 });
-const anyUpload: fc.Arbitrary<Upload> = fc.record({
-  projectId: fc.string(),
-  sessionId: fc.string(),
-  windowId: fc.string(),
-  uploadId: fc.string({ unit: 'grapheme' }),
-  counter: fc.option(fc.nat({ max: Number.MAX_SAFE_INTEGER - 1 })),
-  track: fc.option(fc.constantFrom(...TRACKS)),
-  format: fc.constantFrom(...BODY_FORMATS),
-  codec: fc.constantFrom(...BODY_CODECS),
-  sentAtMs: anyLong,
-  receivedAtMs: anyLong,
-  epochMs: anyLong,
-  goodbye: fc.boolean(),
-  facts: anyFacts,
-  body: fc.uint8Array({ maxLength: 5000 }),
-});
+const anyUpload: fc.Arbitrary<Upload> = fc.record(
+  {
+    projectId: fc.string(),
+    sessionId: fc.string(),
+    windowId: fc.string(),
+    uploadId: fc.string({ unit: 'grapheme' }),
+    counter: fc.option(fc.nat({ max: Number.MAX_SAFE_INTEGER - 1 })),
+    track: fc.option(fc.constantFrom(...TRACKS)),
+    format: fc.constantFrom(...BODY_FORMATS),
+    codec: fc.constantFrom(...BODY_CODECS),
+    sentAtMs: anyLong,
+    receivedAtMs: anyLong,
+    epochMs: anyLong,
+    goodbye: fc.boolean(),
+    facts: anyFacts,
+    body: fc.uint8Array({ maxLength: 5000 }),
+  },
+  { noNullPrototype: true },
+);
 
 describe('Avro records', () => {
   it.each(ONE_PER_TOPIC)('%s comes back as it was, as plain data', (topic, record) => {
@@ -106,10 +109,10 @@ describe('Avro records', () => {
 
   it('a record of the wrong shape is refused on the way in', () => {
     const upload = RECORDS['playhead.uploads'][0] as Upload;
-    expect(() => avroCodec.encode('playhead.uploads', { ...upload, receivedAtMs: 1.5 })).toThrow();
-    expect(() => avroCodec.encode('playhead.uploads', { ...upload, format: 'zip' as never })).toThrow();
-    expect(() => avroCodec.encode('playhead.uploads', { ...upload, windowId: undefined as never })).toThrow();
-    expect(() => avroCodec.encode('playhead.uploads', { ...upload, counter: 2 ** 60 })).toThrow();
+    expect(() => avroCodec.encode('playhead.uploads', { ...upload, receivedAtMs: 1.5 })).toThrow(/invalid "long"/);
+    expect(() => avroCodec.encode('playhead.uploads', { ...upload, format: 'zip' as never })).toThrow(/invalid/);
+    expect(() => avroCodec.encode('playhead.uploads', { ...upload, windowId: undefined as never })).toThrow(/invalid "string"/);
+    expect(() => avroCodec.encode('playhead.uploads', { ...upload, counter: 2 ** 60 })).toThrow(/invalid/);
   });
 });
 
@@ -137,8 +140,8 @@ describe('the .avsc files and the TypeScript types', () => {
 
   it('every record of a schema is compared above', () => {
     const names = new Set(TOPIC_NAMES.flatMap((topic) => recordsOf(AVRO_SCHEMAS[topic] as AvroType)).map((record) => record.name));
-    expect([...names].toSorted()).toEqual(
-      ['Flush', 'FlushBlock', 'FlushGap', 'Rejected', 'SessionCounts', 'SessionEnded', 'SessionStarted', 'Upload', 'Watch'].toSorted(),
+    expect(names).toEqual(
+      new Set(['Flush', 'FlushBlock', 'FlushGap', 'Rejected', 'SessionCounts', 'SessionEnded', 'SessionStarted', 'Upload', 'Watch']),
     );
   });
 
@@ -156,8 +159,8 @@ describe('the .avsc files and the TypeScript types', () => {
 
   it('every field and record says what it is', () => {
     for (const record of TOPIC_NAMES.flatMap((topic) => recordsOf(AVRO_SCHEMAS[topic] as AvroType))) {
-      expect(record.doc, record.name).toBeTruthy();
-      for (const field of record.fields ?? []) expect(field.doc, `${record.name}.${field.name}`).toMatch(/\.$/);
+      expect([record.name, record.doc]).toEqual([record.name, expect.stringMatching(/\.$/)]);
+      for (const field of record.fields ?? []) expect([field.name, field.doc]).toEqual([field.name, expect.stringMatching(/\.$/)]);
     }
   });
 
@@ -173,7 +176,7 @@ describe('foreign bytes', () => {
   it.each(TOPIC_NAMES)('%s: any bytes are a record or a BytesFault', (topic: Topic) => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (tail) => {
-        expectRecordOrFault(topic, Uint8Array.from([1, ...tail]));
+        expect(outcomeOf(BytesFault, () => avroCodec.decode(topic, Uint8Array.from([1, ...tail])))).toMatch(/read|fault/);
       }),
       { numRuns: 300 },
     );
@@ -185,7 +188,7 @@ describe('foreign bytes', () => {
       expect(() => avroCodec.decode(topic, bytes.subarray(0, at))).toThrow(BytesFault);
       const damaged = bytes.slice();
       damaged[at] = (damaged[at] ?? 0) ^ 0xff;
-      expectRecordOrFault(topic, damaged);
+      expect(outcomeOf(BytesFault, () => avroCodec.decode(topic, damaged))).toMatch(/read|fault/);
     }
     expect(() => avroCodec.decode(topic, Uint8Array.from([...bytes, 0]))).toThrow(BytesFault);
   });
@@ -211,11 +214,3 @@ describe('foreign bytes', () => {
     expect(() => avroCodec.decode('playhead.flushes', avroCodec.encode('playhead.flushes', flush))).toThrow(BytesFault);
   });
 });
-
-function expectRecordOrFault(topic: Topic, bytes: Uint8Array): void {
-  try {
-    avroCodec.decode(topic, bytes);
-  } catch (fault) {
-    expect(fault).toBeInstanceOf(BytesFault);
-  }
-}

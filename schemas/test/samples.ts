@@ -34,7 +34,7 @@ const picture = jpegOf(360, 800, 'same');
 
 /** Two windows, all tracks, a picture that comes twice, clocks that go backwards, offsets with holes. */
 export const POSITIONED: readonly PositionedFrame[] = [
-  ...FRAMES.map((frame, index) => ({ ...frame, position: { offset: toOffset(7), index }, windowId: 'window-a' })),
+  ...FRAMES.map((frame, index) => Object.assign({ position: { offset: toOffset(7), index }, windowId: 'window-a' }, frame)),
   { ...frameOf('image', NOW_MS - 5_000, picture), position: { offset: toOffset(9), index: 0 }, windowId: 'window-b' },
   { ...frameOf('image', NOW_MS - 4_000, picture), position: { offset: toOffset(9), index: 1 }, windowId: 'window-b' },
   {
@@ -43,6 +43,17 @@ export const POSITIONED: readonly PositionedFrame[] = [
     windowId: 'window-a',
   },
 ];
+
+/** Runs a decoder: `read` when it answers, `fault` when it throws an error of the class it promises; any other error goes on. */
+export function outcomeOf(faultClass: abstract new (...args: never[]) => Error, decode: () => unknown): 'read' | 'fault' {
+  try {
+    decode();
+    return 'read';
+  } catch (error) {
+    if (error instanceof faultClass) return 'fault';
+    throw error;
+  }
+}
 
 export function zstd(raw: Uint8Array): Uint8Array {
   return new Uint8Array(zstdCompressSync(raw));
