@@ -30,7 +30,7 @@ const tested = suites.flatMap((file) => rulesTested(readFileSync(join(SOURCES, f
 describe('SPEC.md and the contract suites name the same rules', () => {
   test('no rule is written twice, and the three ports are all there', () => {
     expect(new Set(rules).size).toBe(rules.length);
-    expect(suites).toHaveLength(3);
+    expect(suites.length).toBeGreaterThanOrEqual(3);
     expect([...new Set(rules.map((rule) => rule.slice(0, 2)))]).toEqual(['EL', 'BS', 'CA']);
   });
 
