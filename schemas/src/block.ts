@@ -1,10 +1,10 @@
-import { decompress as zstdDecompress } from 'fzstd';
 import { BytesFault } from './bytes.ts';
 import { crc32 } from './crc32.ts';
 import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.ts';
 import { BLOCK_HEADER_BYTES, decodeFrameIndex, encodeFrameIndex } from './formats/frame-index.ts';
 import type { PositionedFrame } from './frame.ts';
 import { imageSize } from './image-info.ts';
+import { inflateZstd } from './inflate-zstd.ts';
 
 /**
  * A block: the frames of one session in one flush, decodable alone.
@@ -30,7 +30,7 @@ export const PIECE_RAW_BYTES = 256 * 1024;
 /** How many earlier pictures of the same length and checksum are compared: only made-up pictures come near. */
 const LIKENESSES_MAX = 8;
 
-/** Compresses one piece into one zstd frame. */
+/** Compresses one piece into one zstd frame that tells its content size (the one-shot functions of every library write such). */
 export type Compress = (raw: Uint8Array) => Uint8Array;
 
 /** Inflates one piece. `rawLength`: the bytes that come out; an implementation must not allocate much more for a lie. */
@@ -182,11 +182,6 @@ export function framePayload(entry: FrameEntry, source: Uint8Array): Uint8Array 
   const end = entry.offset + entry.length;
   if (end > source.length) throw new BlockFault('length', `a frame ends at byte ${end} of ${source.length}`);
   return source.subarray(entry.offset, end);
-}
-
-/** Inflates zstd with the small library that browsers use. The output's size is fixed beforehand, so that nothing can swell. */
-export function inflateZstd(compressed: Uint8Array, rawLength: number): Uint8Array {
-  return zstdDecompress(compressed, new Uint8Array(rawLength));
 }
 
 interface Piece {

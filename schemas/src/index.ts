@@ -12,6 +12,7 @@ export * from './formats/frames.ts';
 export * from './frame.ts';
 export * from './ids.ts';
 export * from './image-info.ts';
+export * from './inflate-zstd.ts';
 export * from './limits.ts';
 export * from './marks.ts';
 export * from './native-door.ts';

@@ -1,4 +1,4 @@
-import { deflateRawSync, crc32 as zlibCrc32, zstdDecompressSync } from 'node:zlib';
+import { constants, deflateRawSync, crc32 as zlibCrc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PositionedFrame } from '../src/index.ts';
@@ -15,6 +15,7 @@ import {
   framePayload,
   framesOfBlock,
   inflatePiece,
+  inflateZstd,
   LIMITS,
   PIECE_RAW_BYTES,
   TRACKS,
@@ -261,6 +262,50 @@ describe('frame index', () => {
       windowId: 'w',
     }));
     expect(encodeBlock(frames, zstd).frameIndex.length).toBeLessThan(6.5 * frames.length);
+  });
+});
+
+describe('inflateZstd', () => {
+  const raw = textBytes('{"type":3}'.repeat(100));
+  const compressed = zstd(raw);
+
+  it('gives what was compressed, at any size and level, with and without a checksum', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.nat(4000),
+        fc.integer({ min: 1, max: 12 }),
+        fc.boolean(),
+        (unit, times, level, checksum) => {
+          const content = new Uint8Array(Buffer.concat(Array.from({ length: times }, () => unit)));
+          const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: checksum };
+          expect(inflateZstd(new Uint8Array(zstdCompressSync(content, { params })), content.length)).toEqual(content);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('refuses a frame of another size, a second frame, a cut one, and what is no frame', () => {
+    expect(() => inflateZstd(compressed, raw.length - 1)).toThrow(/where 999 belong/);
+    expect(() => inflateZstd(compressed, raw.length + 1)).toThrow(/where 1001 belong/);
+    expect(() => inflateZstd(Uint8Array.from([...compressed, ...compressed]), raw.length)).toThrow(/behind/);
+    expect(() => inflateZstd(raw, raw.length)).toThrow(/no zstd frame/);
+    for (let cut = 0; cut < compressed.length; cut++)
+      expect(() => inflateZstd(compressed.subarray(0, cut), raw.length)).toThrow(BytesFault);
+  });
+
+  it('any damage is an error or bytes of the right length', () => {
+    fc.assert(
+      fc.property(fc.nat(compressed.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const damaged = compressed.slice();
+        damaged[at] = (damaged[at] ?? 0) ^ flip;
+        let { length } = raw;
+        outcomeOf(Error, () => (length = inflateZstd(damaged, raw.length).length));
+        expect(length).toBe(raw.length);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

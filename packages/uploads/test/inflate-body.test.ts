@@ -1,0 +1,217 @@
+import { constants, deflateRawSync, gzipSync } from 'node:zlib';
+import { LIMITS } from '@playhead/schemas';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { inflateBody, inflateBodyAsync } from '../src/index.ts';
+import { BoundedOutput, inflateRaw } from '../src/inflate-raw.ts';
+import { salvageGzip } from '../src/salvage-gzip.ts';
+
+const { Z_DEFAULT_STRATEGY, Z_FILTERED, Z_FIXED, Z_HUFFMAN_ONLY, Z_RLE } = constants;
+
+/** Text that compresses, and noise that does not. */
+const anyContent = fc.oneof(
+  fc.uint8Array({ maxLength: 3000 }),
+  fc
+    .array(fc.constantFrom('{"type":3}', 'abc', 'the same again, ', 'é', '\0'), { maxLength: 600 })
+    .map((words) => new Uint8Array(Buffer.from(words.join('')))),
+  fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 20 }), fc.integer({ min: 1, max: 3000 })).map(([unit, times]) => {
+    const bytes = new Uint8Array(unit.length * times);
+    for (let i = 0; i < times; i++) bytes.set(unit, i * unit.length);
+    return bytes;
+  }),
+);
+const anyOptions = fc.record({
+  level: fc.integer({ min: 0, max: 9 }),
+  memLevel: fc.integer({ min: 1, max: 9 }),
+  strategy: fc.constantFrom(Z_DEFAULT_STRATEGY, Z_FILTERED, Z_FIXED, Z_HUFFMAN_ONLY, Z_RLE),
+});
+
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
+function drain<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+function textOf(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.from(Array.from({ length: Math.ceil(bytes / 12) }, (_, i) => `line ${i * 7919}\n`).join(''))).subarray(
+    0,
+    bytes,
+  );
+}
+
+const CONTENT = textOf(20_000);
+const GZIP = plain(gzipSync(CONTENT));
+
+describe('inflateBody', () => {
+  it('gives what was compressed', () => {
+    fc.assert(
+      fc.property(anyContent, anyOptions, (content, options) => {
+        expect(inflateBody('gzip', plain(gzipSync(content, options)))).toEqual({ bytes: content, fault: null });
+      }),
+    );
+  });
+
+  it('identity gives the body itself', () => {
+    expect(inflateBody('identity', GZIP).bytes).toBe(GZIP);
+  });
+
+  it('inflates members one behind the other, and ignores what follows the last', () => {
+    const body = Uint8Array.from([...gzipSync('one '), ...gzipSync('two'), 0, 0, 7]);
+    expect(inflateBody('gzip', body)).toEqual({ bytes: plain(Buffer.from('one two')), fault: null });
+  });
+
+  it('truncated at any byte: a prefix of the content, and truncated_body', () => {
+    for (let cut = 0; cut < GZIP.length; cut += cut < 40 || cut > GZIP.length - 40 ? 1 : 97) {
+      const { bytes, fault } = inflateBody('gzip', GZIP.subarray(0, cut));
+      expect(fault).toMatchObject({ code: 'truncated_body', byteOffset: bytes.length });
+      expect(bytes).toEqual(CONTENT.subarray(0, bytes.length));
+    }
+  });
+
+  it('truncated in its trailer: all of the content, and still a fault', () => {
+    for (let missing = 1; missing <= 8; missing++) {
+      const { bytes, fault } = inflateBody('gzip', GZIP.subarray(0, GZIP.length - missing));
+      expect(bytes).toEqual(CONTENT);
+      expect(fault?.code).toBe('truncated_body');
+    }
+  });
+
+  it('truncated in the second member: the first one whole', () => {
+    const first = gzipSync('one ');
+    const body = Uint8Array.from([...first, ...GZIP.subarray(0, GZIP.length / 2)]);
+    const { bytes, fault } = inflateBody('gzip', body);
+    expect(Buffer.from(bytes.subarray(0, 10)).toString()).toBe('one line 0');
+    expect(bytes.length).toBeGreaterThan(CONTENT.length / 3);
+    expect(fault?.code).toBe('truncated_body');
+  });
+
+  it('a wrong checksum: all of the content, and corrupt_codec', () => {
+    const body = GZIP.slice();
+    body[body.length - 6] = (body[body.length - 6] ?? 0) ^ 1;
+    const { bytes, fault } = inflateBody('gzip', body);
+    expect(bytes).toEqual(CONTENT);
+    expect(fault).toMatchObject({ code: 'corrupt_codec', byteOffset: CONTENT.length });
+    expect(fault?.message).toMatch(/incorrect data check/);
+  });
+
+  it('damage inside: what lies before it is kept', () => {
+    const content = textOf(30_000);
+    const first = deflateRawSync(content, { finishFlush: constants.Z_SYNC_FLUSH });
+    const body = Uint8Array.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, ...first, 0x07, ...GZIP]);
+    const { bytes, fault } = inflateBody('gzip', body);
+    expect(bytes).toEqual(content);
+    expect(fault).toMatchObject({ code: 'corrupt_codec', byteOffset: 30_000 });
+  });
+
+  it('a body that is no gzip: nothing, and corrupt_codec', () => {
+    expect(inflateBody('gzip', plain(Buffer.from('{"not":"gzip"}')))).toMatchObject({
+      bytes: new Uint8Array(),
+      fault: { code: 'corrupt_codec', byteOffset: 0 },
+    });
+  });
+
+  it('an empty body: nothing, and truncated_body', () => {
+    expect(inflateBody('gzip', new Uint8Array())).toMatchObject({ bytes: new Uint8Array(), fault: { code: 'truncated_body' } });
+  });
+
+  it('a bomb: as much as the limit, and inflated_too_large', () => {
+    const member = gzipSync(new Uint8Array(LIMITS.uploadInflatedBytesMax + 1));
+    const { bytes, fault } = inflateBody('gzip', plain(member));
+    expect(bytes).toHaveLength(LIMITS.uploadInflatedBytesMax);
+    expect(bytes.buffer.byteLength).toBe(LIMITS.uploadInflatedBytesMax);
+    expect(fault).toMatchObject({ code: 'inflated_too_large', byteOffset: LIMITS.uploadInflatedBytesMax });
+  });
+
+  it('exactly the limit is no bomb', () => {
+    const { bytes, fault } = inflateBody('gzip', plain(gzipSync(new Uint8Array(LIMITS.uploadInflatedBytesMax))));
+    expect(bytes).toHaveLength(LIMITS.uploadInflatedBytesMax);
+    expect(fault).toBeNull();
+  });
+
+  it('any bytes, any damage: never throws; asynchronously the answer is the same', async () => {
+    const anyBody = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.uint8Array({ maxLength: 200 }).map((tail) => Uint8Array.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, ...tail])),
+      fc
+        .tuple(anyContent, anyOptions, fc.nat(), fc.integer({ min: 1, max: 255 }), fc.boolean())
+        .map(([content, options, at, flip, cut]) => {
+          const body = plain(gzipSync(content, options));
+          const place = at % body.length;
+          body[place] = (body[place] ?? 0) ^ flip;
+          return cut ? body.subarray(0, Math.max(place, body.length - (at % 20))) : body;
+        }),
+    );
+    await fc.assert(
+      fc.asyncProperty(anyBody, async (body) => {
+        const inflated = inflateBody('gzip', body);
+        expect(await inflateBodyAsync('gzip', body)).toEqual(inflated);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('an asynchronous salvage lets others run in between', async () => {
+    const body = plain(gzipSync(new Uint8Array(LIMITS.uploadInflatedBytesMax + 1)));
+    let turns = 0;
+    let done = false;
+    const count = () => {
+      turns++;
+      if (!done) setImmediate(count);
+    };
+    setImmediate(count);
+    const { fault } = await inflateBodyAsync('gzip', body);
+    done = true;
+    expect(fault?.code).toBe('inflated_too_large');
+    expect(turns).toBeGreaterThan(3);
+  });
+});
+
+describe('our inflater', () => {
+  it('agrees with zlib on everything that zlib writes, and ends where it ends', () => {
+    fc.assert(
+      fc.property(anyContent, anyOptions, (content, options) => {
+        const deflated = Uint8Array.from([...deflateRawSync(content, options), 1, 2, 3]);
+        const output = new BoundedOutput(1 << 20, 0);
+        expect(drain(inflateRaw(deflated, 0, output))).toEqual({ stop: 'end', at: deflated.length - 3 });
+        expect(output.bytes.subarray(0, output.length)).toEqual(content);
+      }),
+    );
+  });
+
+  it('cut at any byte: a prefix, and truncated', () => {
+    fc.assert(
+      fc.property(anyContent, anyOptions, fc.nat(), (content, options, at) => {
+        const body = plain(gzipSync(content, options));
+        const { bytes, stop } = drain(salvageGzip(body.subarray(0, at % body.length), 1 << 20));
+        expect(stop).toBe('truncated');
+        expect(bytes).toEqual(content.subarray(0, bytes.length));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('stops exactly at its bound', () => {
+    fc.assert(
+      fc.property(anyContent, anyOptions, fc.nat(3000), (content, options, limit) => {
+        const body = plain(gzipSync(content, options));
+        const { bytes, stop } = drain(salvageGzip(body, limit));
+        expect(bytes).toEqual(content.subarray(0, limit));
+        expect(stop).toBe(content.length > limit ? 'full' : 'end');
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('reads every optional field of the header', () => {
+    const deflated = GZIP.subarray(10);
+    const fields = [3, 0, 9, 9, 9, ...Buffer.from('name\0'), ...Buffer.from('comment\0'), 0, 0];
+    const body = Uint8Array.from([0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 3, ...fields, ...deflated]);
+    expect(drain(salvageGzip(body, 1 << 20))).toEqual({ bytes: CONTENT, stop: 'end' });
+    for (let cut = 0; cut < 10 + fields.length; cut++) expect(drain(salvageGzip(body.subarray(0, cut), 1 << 20)).stop).toBe('truncated');
+  });
+});
