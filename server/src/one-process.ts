@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { openDiskBlocks } from '@playhead/blocks-disk';
 import { openChdbCatalog } from '@playhead/catalog-clickhouse';
-import { registerIngest } from '@playhead/ingest';
+import { answerFrameworkError, answerNotFound, registerIngest } from '@playhead/ingest';
 import { registerLiveGateway } from '@playhead/live-gateway';
 import { openLmdbLog } from '@playhead/log-lmdb';
 import type { Logger } from '@playhead/ports';
@@ -30,6 +30,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** A request that has not arrived whole by then is cut off. */
+const REQUEST_MS_MAX = 120_000;
 const TRIM_INTERVAL_MS = 60 * 60 * 1000;
 
 /** All roles in one process, on a data directory that is already claimed. */
@@ -66,7 +68,13 @@ export async function startOneProcess(settings: Settings, data: DataDirectory, l
     closers.push(async () => clearInterval(trimming));
 
     const projects = projectsOf(data.projects);
-    const app = Fastify({ bodyLimit: LIMITS.uploadBytesMax, forceCloseConnections: true });
+    const app = Fastify({
+      bodyLimit: LIMITS.uploadBytesMax,
+      forceCloseConnections: true,
+      requestTimeout: REQUEST_MS_MAX,
+      frameworkErrors: answerFrameworkError,
+    });
+    app.setNotFoundHandler(answerNotFound);
     closers.push(() => app.close());
     const random = (count: number): Uint8Array => randomBytes(count);
     const writeKey = data.projects.projects[0]?.writeKey ?? '';
