@@ -4,6 +4,7 @@ import { PlayheadError } from '@playhead/schemas';
 import { drainPending } from 'chdb';
 import { createChdbConnection } from 'chdb/connection';
 import { clickHouseCatalog } from './clickhouse-catalog.ts';
+import type { SqlClient } from './sql-client.ts';
 import { sqlOverClickHouse } from './sql-over-clickhouse.ts';
 
 export interface ChdbOptions {
@@ -13,22 +14,13 @@ export interface ChdbOptions {
 }
 
 /**
- * Opens a catalog on ClickHouse in this process (chDB) and migrates it.
- *
- * What the engine allows, as observed with chdb 3.4.0 (engine 26.7.2.1):
- * - One process per directory: the second one fails at once (`Cannot lock file`). A killed process leaves no lock behind.
- * - One directory per process at a time; opening another fails at once. Many catalogs on the same directory are fine.
- * - After `close` the same or another directory can be opened in the same process, as often as needed. `close` waits until
- *   the engine has let go.
- * - Statements of a process run one after another, off the event loop's thread.
- * - Worker threads share the process, so they share the engine and its one directory: test runners need processes.
+ * Opens a catalog on ClickHouse in this process (chDB) and migrates it. See {@link openChdb} for what the engine allows.
  *
  * @throws {PlayheadError} `unavailable` when the directory is in use, or this process has another one open
  */
 export async function openChdbCatalog(options: ChdbOptions): Promise<Catalog> {
   const { path, logger } = options;
-  const sql = sqlOverClickHouse(connect(path), drainPending);
-  const catalog = clickHouseCatalog(sql);
+  const catalog = clickHouseCatalog(openChdb(path));
   try {
     await catalog.migrate();
   } catch (error) {
@@ -41,11 +33,25 @@ export async function openChdbCatalog(options: ChdbOptions): Promise<Catalog> {
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;
 
-function connect(path: string): ReturnType<typeof createClient> {
+/**
+ * Opens the engine in this process.
+ *
+ * What it allows, as observed with chdb 3.4.0 (engine 26.7.2.1):
+ * - One process per directory: the second one fails at once (`Cannot lock file`). A killed process leaves no lock behind.
+ * - One directory per process at a time; opening another fails at once. Any number of clients on the same directory is fine.
+ * - After `close` the same or another directory can be opened in the same process, as often as needed. `close` waits until
+ *   the engine has let go.
+ * - Statements of a process run one after another, off the thread of the event loop.
+ * - Worker threads share the process, so they share the engine and its one directory: test runners need processes.
+ *
+ * @param path directory of the data; made when absent
+ * @throws {PlayheadError} `unavailable` when the directory is in use, or this process has another one open
+ */
+export function openChdb(path: string): SqlClient {
   try {
     // The same interface, which either package declares for itself (private members make the two differ for the compiler).
     const connection = createChdbConnection({ path }) as unknown as Connection;
-    return createClient({ connection });
+    return sqlOverClickHouse(createClient({ connection }), drainPending);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new PlayheadError('unavailable', `The catalog cannot be opened: ${message}`, { cause, details: { path } });
