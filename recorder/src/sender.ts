@@ -192,13 +192,15 @@ export class Sender {
   /** Gives the frames that wait (none: a heartbeat) an identity and a place in the queue. */
   #form(): Batch {
     const { identity, outbox, now } = this.#parts;
+    // Before frames are taken: what fails here must not cost any.
+    const facts = this.#parts.factsForBatch();
     const batch: Batch = {
       sessionId: identity.session.id,
       windowId: identity.window.id,
       counter: identity.nextCounter(),
       frames: outbox.take(now(), this.#rules.batchBytesMax),
       formedAtMs: now(),
-      facts: this.#parts.factsForBatch(),
+      facts,
       body: null,
       survives: false,
     };

@@ -46,7 +46,8 @@ describe.runIf(NO_BROWSER === undefined)(`sessions and windows in a browser${NO_
   });
 
   const keyframesOf = (windowId: string): number =>
-    ingest.stored.filter((upload) => upload.windowId === windowId).flatMap((upload) => upload.frames.filter((frame) => frame.keyframe)).length;
+    ingest.stored.filter((upload) => upload.windowId === windowId).flatMap((upload) => upload.frames.filter((frame) => frame.keyframe))
+      .length;
 
   test('[RC10] page loads of a tab are one window of one session, its counters go on, and nothing is sent twice as two things', async () => {
     await page.goto(`${site.origin}/`);

@@ -9,7 +9,8 @@ export function maskOf(text: string, most = 64): string {
 }
 
 function escapeForPattern(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  // In a pattern with the flag `u` only these may have a backslash before them.
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 /** The spellings in which a page repeats a value: as typed, in a URL, in a form body, and digits with other spaces. */
