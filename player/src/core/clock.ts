@@ -91,10 +91,11 @@ function skipOver(timeMs: number, ranges: readonly TimeRange[]): number {
   return inside ? inside.toMs : timeMs;
 }
 
-/** Shows another moment. At the end of what is recorded a live session is followed, and an ended one stays. */
+/** Shows another moment. A replay that had come to its end plays on from there; a follower leaves the live edge. */
 export function seek(clock: PlaybackClock, timeMs: number, nowMs: number, extent: Extent): PlaybackClock {
   const to = Math.min(Math.max(timeMs, extent.startMs), Math.max(extent.startMs, extent.edgeMs ?? 0, extent.endMs));
-  const mode = clock.mode === 'following' ? 'playing' : clock.mode;
+  const wasOver = clock.mode === 'paused' && !extent.live && clock.timeMs >= extent.endMs && to < extent.endMs;
+  const mode = clock.mode === 'following' || wasOver ? 'playing' : clock.mode;
   return { ...clock, mode, timeMs: to, atMs: nowMs };
 }
 

@@ -180,6 +180,11 @@ export class Replay {
     this.#act((clock, now, extent) => clocks.seek(clock, timeMs, now, extent));
   }
 
+  /** Shows another moment and stands still there. */
+  stand(timeMs: number): void {
+    this.#act((clock, now, extent) => clocks.pause(clocks.seek(clock, timeMs, now, extent), now));
+  }
+
   setSpeed(speed: number): void {
     this.#act((clock) => clocks.setSpeed(clock, speed));
   }

@@ -1,0 +1,361 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { FixtureServer, FixtureSession } from './fixture-server.ts';
+import { startFixtureServer } from './fixture-server.ts';
+import {
+  countingItem,
+  countingPage,
+  imageFrame,
+  launch,
+  noBuild,
+  noChromium,
+  noRecording,
+  paintJpegs,
+  recordedFrames,
+  signalFrame,
+} from './pages.ts';
+
+/** What a viewer sees of the player, read in the page. */
+interface Seen {
+  readonly state: string | null;
+  readonly text: string;
+  readonly lagMs: number | null;
+  readonly position: string | null;
+  readonly timeMs: number;
+  readonly faults: number;
+  readonly items: readonly string[];
+}
+
+/** Runs in the page. */
+function look(): Seen {
+  const player = document
+    .querySelector('playhead-app')
+    ?.shadowRoot?.querySelector('playhead-session-page')
+    ?.shadowRoot?.querySelector('playhead-player');
+  if (!player) return { state: null, text: '', lagMs: null, position: null, timeMs: 0, faults: 0, items: [] };
+  const lag = player.getAttribute('lag-ms');
+  return {
+    state: player.getAttribute('state'),
+    text: player.shadowRoot?.querySelector('.pill')?.textContent?.trim() ?? '',
+    lagMs: lag === null ? null : Number(lag),
+    position: player.getAttribute('position'),
+    timeMs: Number(player.getAttribute('current-time-ms')),
+    faults: Number(player.getAttribute('faults')),
+    items: [...(player.contentDocument()?.querySelectorAll('li') ?? [])].map((item) => item.textContent ?? ''),
+  };
+}
+
+const missing = [noChromium, noBuild].filter(Boolean).join('; ');
+const suffix = missing ? ` (not run: ${missing})` : '';
+const SKEW_MS = -90_000;
+
+describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
+  let browser: Browser;
+  let server: FixtureServer;
+  let page: Page;
+  let session: FixtureSession;
+  let said: string[];
+  let recording: NodeJS.Timeout | undefined;
+
+  beforeAll(async () => {
+    browser = await launch();
+  });
+  afterAll(async () => {
+    await browser?.close();
+  });
+
+  beforeEach(async () => {
+    server = await startFixtureServer();
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    said = [];
+    page.on('console', (message) => {
+      if (message.type() === 'warning' || message.type() === 'error') said.push(message.text());
+    });
+    page.on('pageerror', (error) => said.push(String(error)));
+  });
+  afterEach(async () => {
+    clearInterval(recording);
+    await page.close();
+    await server.close();
+  });
+
+  /** A page that counts, recorded by a clock that is 90 s behind, uploaded 4 times a second. */
+  async function countLive(): Promise<void> {
+    const now = (): number => Date.now() + SKEW_MS;
+    session = server.add('session-counting', { startedAtMs: now(), userId: 'ada@example.com' });
+    let count = 0;
+    session.append('window-1', [countingPage(now())], { sentAtMs: now() });
+    let taken = now();
+    recording = setInterval(() => {
+      const at = now();
+      const frames = [countingItem(taken + 5, count++), countingItem(Math.max(taken + 6, at - 20), count++)];
+      taken = at;
+      session.append('window-1', frames, { sentAtMs: at });
+    }, 250);
+    await page.goto(`${server.url}/sessions/session-counting`);
+  }
+
+  async function until(what: (seen: Seen) => boolean, timeoutMs = 15_000): Promise<Seen> {
+    const end = Date.now() + timeoutMs;
+    let seen = await page.evaluate(look);
+    while (!what(seen)) {
+      if (Date.now() > end) throw new Error(`not reached: ${what.toString()}; last seen ${JSON.stringify(seen)}`);
+      await page.waitForTimeout(50);
+      seen = await page.evaluate(look);
+    }
+    return seen;
+  }
+
+  const numbered = (length: number): string[] => Array.from({ length }, (_, index) => `item ${index}`);
+
+  test('a live session is shown at its edge, with its lag in seconds, although the clocks differ', async () => {
+    await countLive();
+    const seen = await until(({ state, items, lagMs }) => state === 'live' && items.length > 12 && lagMs !== null);
+    expect(seen.items).toEqual(numbered(seen.items.length));
+    expect(seen.lagMs).toBeLessThan(1_000);
+    expect(seen.lagMs).toBeGreaterThan(50);
+    expect(seen.text).toMatch(/^Live · 0\.\d s$/);
+    expect(seen.faults).toBe(0);
+    expect(said).toEqual([]);
+  });
+
+  test('paused, it stands still and tells how far it is behind; live again, it shows everything once', async () => {
+    await countLive();
+    await until(({ state, items }) => state === 'live' && items.length > 4);
+    await page.keyboard.press('Space');
+    const paused = await until(({ state }) => state === 'paused');
+    const behind = await until(({ text }) => /^Paused · [1-9]\.\d s behind$/.test(text));
+    expect(behind.items.length - paused.items.length).toBeLessThanOrEqual(1);
+    expect(behind.timeMs).toBe(paused.timeMs);
+    await page.keyboard.press('l');
+    const live = await until(({ state, items }) => state === 'live' && items.length > behind.items.length + 6);
+    expect(live.items).toEqual(numbered(live.items.length));
+  });
+
+  test('scrubbed back, the page is as it was then, and grows again from there', async () => {
+    await countLive();
+    await until(({ state, items }) => state === 'live' && items.length > 16);
+    await page.evaluate(() => {
+      const app = document.querySelector('playhead-app')?.shadowRoot?.querySelector('playhead-session-page')?.shadowRoot;
+      const player = app?.querySelector('playhead-player');
+      player?.pause();
+      player?.seek(600);
+    });
+    const back = await until(({ timeMs, items }) => timeMs === 600 && items.length < 8);
+    expect(back.state).toBe('paused');
+    expect(back.items).toEqual(numbered(back.items.length));
+    await page.keyboard.press('Space');
+    const on = await until(({ items, state }) => state === 'replaying' && items.length > back.items.length + 3);
+    expect(on.text).toMatch(/^Replay · \d/);
+    expect(on.items).toEqual(numbered(on.items.length));
+  });
+
+  test('after a lost connection it continues behind the last position, without repeating or leaving out', async () => {
+    await countLive();
+    const before = await until(({ state, items }) => state === 'live' && items.length > 4);
+    session.drop();
+    await until(({ state }) => state === 'reconnecting' || state === 'catching-up');
+    const after = await until(({ state, items }) => state === 'live' && items.length > before.items.length + 8);
+    expect(after.items).toEqual(numbered(after.items.length));
+    expect(session.joins[0]).toBe('start');
+    expect(session.joins[1]).toMatch(/^\d+\.\d+$/);
+    expect(after.faults).toBe(0);
+  });
+
+  test('frames that come out of the order of time are put in their place', async () => {
+    const now = Date.now();
+    session = server.add('session-disorder', { startedAtMs: now });
+    session.append('window-1', [countingPage(now - 4_000), countingItem(now - 3_900, 0)]);
+    await page.goto(`${server.url}/sessions/session-disorder`);
+    await until(({ state, items }) => state === 'live' && items.length === 1);
+    session.append('window-1', [countingItem(Date.now() - 100, 2)]);
+    await until(({ items }) => items.length === 2);
+    session.append('window-1', [countingItem(Date.now() - 1_500, 1)]);
+    const seen = await until(({ items }) => items.length === 3);
+    expect(seen.items).toEqual(numbered(3));
+  });
+
+  test('an event that rrweb cannot apply costs only itself, and is counted', async () => {
+    const now = Date.now();
+    session = server.add('session-poison', { startedAtMs: now });
+    const poison = { type: 3, data: { source: 1, positions: null }, timestamp: now - 3_000 };
+    const bad = { ...countingItem(now - 3_000, 0), payload: new TextEncoder().encode(JSON.stringify(poison)) };
+    const broken = { ...countingItem(now - 2_990, 0), payload: new TextEncoder().encode('{"type":3') };
+    session.append('window-1', [countingPage(now - 4_000), countingItem(now - 3_900, 0), bad, broken, countingItem(now - 2_000, 1)]);
+    await page.goto(`${server.url}/sessions/session-poison`);
+    const seen = await until(({ items }) => items.length === 2);
+    expect(seen.faults).toBeGreaterThan(0);
+    session.append('window-1', [{ ...bad, timestampMs: Date.now() }, countingItem(Date.now(), 2)]);
+    await until(({ items }) => items.length === 3);
+    expect(said).toEqual([]);
+  });
+
+  test('the replayed page has no scripts, and cannot have any', async () => {
+    await countLive();
+    await until(({ items }) => items.length > 0);
+    const sandbox = await page.evaluate(() => {
+      const app = document.querySelector('playhead-app')?.shadowRoot?.querySelector('playhead-session-page')?.shadowRoot;
+      return app?.querySelector('playhead-player')?.shadowRoot?.querySelector('iframe')?.getAttribute('sandbox');
+    });
+    expect(sandbox).toBe('allow-same-origin');
+  });
+
+  test('when the session ends, the state says why, and it stays seekable', async () => {
+    await countLive();
+    await until(({ state, items }) => state === 'live' && items.length > 6);
+    clearInterval(recording);
+    session.end('closed');
+    const ended = await until(({ state }) => state === 'ended');
+    expect(ended.text).toBe('Ended · the visitor left');
+    const all = session.uploads.flatMap((upload) => upload.frames).length - 1;
+    await until(({ items }) => items.length === all);
+    await page.keyboard.press('ArrowLeft');
+    await until(({ items }) => items.length < all);
+    await until(({ items }) => items.length === all);
+  });
+
+  test('a gap is told, and what comes after it is shown', async () => {
+    await countLive();
+    await until(({ state }) => state === 'live');
+    session.control({ type: 'gap', firstOffset: 1 as never, lastOffset: 2 as never, reason: 'trimmed' });
+    await until(({ state }) => state === 'gap' || state === 'live');
+    await until(({ state, items }) => state === 'live' && items.length > 8);
+    expect(await page.getByText('A part of this session is missing').isVisible()).toBe(true);
+  });
+
+  test('a session that is not there, and a viewer who is not signed in, are told so', async () => {
+    await page.goto(`${server.url}/sessions/session-nowhere`);
+    await until(({ state }) => state === 'refused');
+    expect(await page.getByText('There is no such session').isVisible()).toBe(true);
+    server.signedIn = false;
+    await page.goto(`${server.url}/sessions/session-nowhere`);
+    await page.getByText('You are not signed in').waitFor();
+    await page.goto(`${server.url}/`);
+    await page.getByText('Open the link that the server printed').waitFor();
+  });
+
+  test('the list shows a session as soon as it starts, and its end', async () => {
+    await page.goto(`${server.url}/`);
+    await page.getByText('No sessions yet').waitFor();
+    const started = server.add('session-fresh-one', { userId: 'grace@example.com' });
+    const line = page.locator('[data-session=session-fresh-one]');
+    await line.waitFor();
+    expect(await line.getByText('Live').isVisible()).toBe(true);
+    started.end('told');
+    server.announce(started);
+    await line.getByText('Live').waitFor({ state: 'detached' });
+    await line.click();
+    await page.waitForURL('**/sessions/session-fresh-one');
+    await page.goBack();
+    await line.waitFor();
+  });
+
+  test('the window in which the visitor is active is shown, and another can be chosen', async () => {
+    const now = Date.now();
+    session = server.add('session-windows', { startedAtMs: now, endedAtMs: now, endReason: 'told', windows: 2 });
+    session.append('window-1', [countingPage(now - 5_000), countingItem(now - 4_900, 0)]);
+    session.append('window-2', [
+      countingPage(now - 4_000),
+      countingItem(now - 3_900, 0),
+      countingItem(now - 3_800, 1),
+      countingItem(now - 1_000, 2),
+    ]);
+    await page.goto(`${server.url}/sessions/session-windows`);
+    await until(({ items }) => items.length === 3);
+    await page.getByLabel('Window', { exact: true }).selectOption('window-1');
+    await until(({ items }) => items.length === 1);
+  });
+
+  describe('with pictures', () => {
+    test('the canvas is never blank after the first picture, and a late older one does not take it back', async () => {
+      const jpegs = await paintJpegs(page, 40);
+      const start = Date.now() - 10_000;
+      session = server.add('session-pictures', { source: 'phone', startedAtMs: start });
+      for (let index = 0; index < 10; index++)
+        session.append('phone', [imageFrame(start + index * 1_000, jpegs[index] ?? new Uint8Array())]);
+      session.append('phone', [signalFrame(start + 3_000, { kind: 'tap', text: 'Buy' })]);
+      session.store();
+      await page.goto(`${server.url}/sessions/session-pictures`);
+      await until(({ state, position }) => state === 'live' && position !== null);
+      await page.evaluate(() => {
+        const player = document
+          .querySelector('playhead-app')
+          ?.shadowRoot?.querySelector('playhead-session-page')
+          ?.shadowRoot?.querySelector('playhead-player');
+        const watch = { blank: 0, looks: 0, positions: [] as string[] };
+        Object.assign(window, { watch });
+        const check = (): void => {
+          const canvas = player?.canvas;
+          const pixel = canvas && canvas.width > 0 ? canvas.getContext('2d')?.getImageData(2, 2, 1, 1).data[3] : 0;
+          watch.looks++;
+          if (pixel !== 255) watch.blank++;
+          const position = canvas?.dataset['position'] ?? '';
+          if (watch.positions.at(-1) !== position) watch.positions.push(position);
+          requestAnimationFrame(check);
+        };
+        requestAnimationFrame(check);
+      });
+      for (let index = 10; index < 22; index++) {
+        const frames = [imageFrame(Date.now() - 20, jpegs[index] ?? new Uint8Array())];
+        session.append('phone', frames);
+        if (index === 15) session.append('phone', [imageFrame(Date.now() - 5_000, jpegs[30] ?? new Uint8Array())]);
+        await page.waitForTimeout(120);
+      }
+      const newest = session.uploads.at(-1)?.frames[0]?.position;
+      await until(({ position }) => position === `${newest?.offset}.0`);
+      const late = session.uploads.find((upload) => upload.frames[0]?.payload === jpegs[30])?.frames[0]?.position.offset;
+      const watch = await page.evaluate(
+        () => (window as unknown as { watch: { blank: number; looks: number; positions: string[] } }).watch,
+      );
+      expect(watch.looks).toBeGreaterThan(30);
+      expect(watch.blank).toBe(0);
+      expect(watch.positions).not.toContain(`${late}.0`);
+      const offsets = watch.positions.map(Number.parseFloat);
+      expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
+    });
+
+    test('history is fetched picture by picture: nothing but the last comes with the join', async () => {
+      const jpegs = await paintJpegs(page, 12);
+      const start = Date.now() - 60_000;
+      session = server.add('session-history', { source: 'phone', startedAtMs: start, endedAtMs: Date.now(), endReason: 'silence' });
+      const placed = jpegs.flatMap((jpeg, index) => session.append('phone', [imageFrame(start + index * 1_000, jpeg)]));
+      session.append('phone', [signalFrame(start + 2_000, { kind: 'tap', text: 'Add to cart' })]);
+      session.store();
+      const fetched: string[] = [];
+      page.on('request', (request) => {
+        if (request.url().includes('/frames/')) fetched.push(request.url());
+      });
+      await page.goto(`${server.url}/sessions/session-history`);
+      await until(({ position }) => position === `${placed[0]?.position.offset}.0`);
+      expect(session.joins).toEqual(['keyframe']);
+      await page.keyboard.press('Space');
+      await page.keyboard.press('.');
+      await page.keyboard.press('.');
+      const stepped = await until(({ position, timeMs }) => position === `${placed[2]?.position.offset}.0` && timeMs === 2_000);
+      expect(stepped.faults).toBe(0);
+      expect(fetched.length).toBeLessThanOrEqual(8);
+      expect(await page.getByText('Add to cart').count()).toBeGreaterThan(0);
+    });
+  });
+
+  test.runIf(noRecording === '')(
+    `a real recording plays to its end without a fault${noRecording && ` (not run: ${noRecording})`}`,
+    async () => {
+      const start = Date.now() - 200_000;
+      session = server.add('session-recorded', { startedAtMs: start, endedAtMs: Date.now(), endReason: 'told' });
+      const frames = recordedFrames(start);
+      for (let at = 0; at < frames.length; at += 40) session.append('window-1', frames.slice(at, at + 40));
+      await page.goto(`${server.url}/sessions/session-recorded`);
+      await until(({ state, position }) => state === 'ended' && position !== null);
+      await page.keyboard.press('5');
+      const seen = await until(({ timeMs }) => timeMs > 81_000, 20_000);
+      expect(seen.faults).toBe(0);
+      expect(said).toEqual([]);
+      const text = await page.evaluate(() => {
+        const app = document.querySelector('playhead-app')?.shadowRoot?.querySelector('playhead-session-page')?.shadowRoot;
+        return app?.querySelector('playhead-player')?.contentDocument()?.body?.textContent?.length ?? 0;
+      });
+      expect(text).toBeGreaterThan(500);
+    },
+  );
+});
