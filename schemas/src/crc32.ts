@@ -1,32 +1,44 @@
 /**
- * CRC-32 as in gzip, PNG and zip (polynomial 0xEDB88320, reflected), four bytes a step ("slicing by 4"): browsers have none.
+ * CRC-32 as in gzip, PNG and zip (polynomial 0xEDB88320, reflected), for browsers too. Eight bytes a step ("slicing by 8"):
+ * TABLE holds eight tables of 256, the n-th being the first one moved n bytes on.
  */
-const TABLES = makeTables();
+const TABLE = makeTable();
 
-function makeTables(): readonly [Uint32Array, Uint32Array, Uint32Array, Uint32Array] {
-  const one = new Uint32Array(256);
+function makeTable(): Uint32Array {
+  const table = new Uint32Array(8 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let value = byte;
     for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
-    one[byte] = value;
+    table[byte] = value;
   }
-  const shifted = (table: Uint32Array) => table.map((value) => (value >>> 8) ^ (one[value & 0xff] ?? 0));
-  const two = shifted(one);
-  const three = shifted(two);
-  return [one, two, three, shifted(three)];
+  for (let i = 256; i < table.length; i++) {
+    const before = table[i - 256]!;
+    table[i] = (before >>> 8) ^ table[before & 0xff]!;
+  }
+  return table;
 }
 
 /** The checksum of `bytes`: 0 .. 2^32-1. */
 export function crc32(bytes: Uint8Array): number {
-  const [one, two, three, four] = TABLES;
-  const length = bytes.length;
-  const whole = length - (length % 4);
+  const table = TABLE;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { length } = bytes;
+  const whole = length - (length % 8);
   let crc = -1;
   let at = 0;
-  for (; at < whole; at += 4) {
-    crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    crc = four[crc & 0xff]! ^ three[(crc >>> 8) & 0xff]! ^ two[(crc >>> 16) & 0xff]! ^ one[crc >>> 24]!;
+  for (; at < whole; at += 8) {
+    const low = crc ^ view.getInt32(at, true);
+    const high = view.getInt32(at + 4, true);
+    crc =
+      table[0x700 + (low & 0xff)]! ^
+      table[0x600 + ((low >>> 8) & 0xff)]! ^
+      table[0x500 + ((low >>> 16) & 0xff)]! ^
+      table[0x400 + (low >>> 24)]! ^
+      table[0x300 + (high & 0xff)]! ^
+      table[0x200 + ((high >>> 8) & 0xff)]! ^
+      table[0x100 + ((high >>> 16) & 0xff)]! ^
+      table[high >>> 24]!;
   }
-  for (; at < length; at++) crc = (crc >>> 8) ^ one[(crc ^ bytes[at]!) & 0xff]!;
+  for (; at < length; at++) crc = (crc >>> 8) ^ table[(crc ^ bytes[at]!) & 0xff]!;
   return ~crc >>> 0;
 }

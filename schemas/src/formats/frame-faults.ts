@@ -60,7 +60,7 @@ export class BodyFrames {
 }
 
 /** A fault with a message that says what and where. */
-export function bodyFault(code: ErrorCode, byteOffset: number, frameIndex: number, what: string): BodyFault {
+function bodyFault(code: ErrorCode, byteOffset: number, frameIndex: number, what: string): BodyFault {
   return { code, message: `${ERROR_CODES[code].text} (frame ${frameIndex} at byte ${byteOffset}: ${what})`, byteOffset, frameIndex };
 }
 
@@ -68,7 +68,7 @@ export function bodyFault(code: ErrorCode, byteOffset: number, frameIndex: numbe
  * True for bytes that are enclosed as a JSON object or array is. Deliberately no parse: a frame is only moved here, and a
  * parser would cost more than all else; who draws it parses it and survives what it finds.
  */
-export function looksLikeJson(bytes: Uint8Array): boolean {
+function looksLikeJson(bytes: Uint8Array): boolean {
   let first = 0;
   let last = bytes.length - 1;
   while (first < last && isSpace(bytes[first])) first++;

@@ -48,7 +48,7 @@ export const AVRO_SCHEMAS: Readonly<Record<Topic, Schema>> = {
 /** A record of a topic as avsc takes and gives it: bytes are Buffers, enum symbols have no hyphens, a union names its branch. */
 interface Shape<Code> {
   toAvro(record: Code): object;
-  // biome-ignore lint: the shape of what avsc gives is what the schema says; the golden records and round trips test it.
+  // The shape of what avsc gives is what the schema says; the golden records and round trips test it.
   fromAvro(value: never): Code;
 }
 
