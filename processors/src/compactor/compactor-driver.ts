@@ -5,7 +5,7 @@ import { Lifecycle } from '../lifecycle/core/lifecycle.ts';
 import type { LifecycleTails } from '../lifecycle/lifecycle-driver.ts';
 import { endSessions, takeFacts } from '../lifecycle/lifecycle-driver.ts';
 import type { BudgetHolder, BufferBudget } from '../runtime/buffer-budget.ts';
-import { errorFields, GivenUp, orGivenUp } from '../runtime/retry.ts';
+import { errorFields, GivenUp, orGivenUp, sleep } from '../runtime/retry.ts';
 import { Tail } from '../runtime/tail.ts';
 import { Wake } from '../runtime/wake.ts';
 import type { ChainTip } from './chain-start.ts';
@@ -77,6 +77,7 @@ export class Compactor implements BudgetHolder {
   #requests: FlushRequest[] = [];
   #flushRequested = false;
   #hasEnded = false;
+  #lostInARow = 0;
 
   // What is known at the chain's end, and what was read behind it.
   #chain: Chain = EMPTY_CHAIN;
@@ -118,6 +119,7 @@ export class Compactor implements BudgetHolder {
             { partition: this.partition, chainEnd: this.#chain.end },
             'another compactor was first; starting from the chain again',
           );
+          await this.#standBack(signal);
         }
       }
     } catch (error) {
@@ -152,6 +154,13 @@ export class Compactor implements BudgetHolder {
 
   roomMade(): void {
     this.#wake.set();
+  }
+
+  /** Two compactors that race (a zombie and its heir) must not spend their time on objects that nobody wants. */
+  async #standBack(signal: AbortSignal): Promise<void> {
+    const { clock, random, settings } = this.#deps;
+    const longestMs = Math.min(settings.retryMaxMs, settings.retryFirstMs * 2 ** Math.min(this.#lostInARow++, 30));
+    await sleep(clock, Math.round(longestMs * (0.5 + random() / 2)), signal);
   }
 
   async #fromChain(bornMs: number, signal: AbortSignal): Promise<void> {
@@ -283,6 +292,7 @@ export class Compactor implements BudgetHolder {
     this.#flushesNext = outcome.flushesNext;
     this.#sinceCheckpoint++;
     this.stats.flushes++;
+    this.#lostInARow = 0;
     this.#renewPending();
     logger.info(
       {

@@ -82,6 +82,7 @@ export class Tail<T extends Topic> {
     let next = from;
     let pauseMs = retryFirstMs;
     while (!signal.aborted) {
+      let failure: unknown = new Error('the reading ended by itself');
       try {
         for await (const batch of this.#log.read(topic, partition, next, { signal })) {
           next = batch.next;
@@ -89,21 +90,22 @@ export class Tail<T extends Topic> {
           await this.#hand({ kind: 'records', records: batch.records, next });
         }
       } catch (error) {
-        if (signal.aborted) return;
-        const first = firstHeld(error);
-        if (first !== undefined && first > next) {
-          const lost = next;
-          next = first;
-          await this.#hand({ kind: 'gone', from: lost, first });
-        } else {
-          this.#runtime.logger.warn({ ...errorFields(error), topic, partition, from: next }, 'waiting to read the log');
-          // A hole is told by silence; this silence is not one.
-          this.#idleSinceMs = Number.POSITIVE_INFINITY;
-          await sleep(this.#runtime.clock, Math.round(pauseMs * (0.5 + this.#runtime.random() / 2)), signal);
-          this.#idleSinceMs = this.#runtime.clock.now();
-          pauseMs = Math.min(pauseMs * 2, retryMaxMs);
-        }
+        failure = error;
       }
+      if (signal.aborted) return;
+      const first = firstHeld(failure);
+      if (first !== undefined && first > next) {
+        const lost = next;
+        next = first;
+        await this.#hand({ kind: 'gone', from: lost, first });
+        continue;
+      }
+      this.#runtime.logger.warn({ ...errorFields(failure), topic, partition, from: next }, 'waiting to read the log');
+      // A hole is told by silence; this silence is not one.
+      this.#idleSinceMs = Number.POSITIVE_INFINITY;
+      await sleep(this.#runtime.clock, Math.round(pauseMs * (0.5 + this.#runtime.random() / 2)), signal);
+      this.#idleSinceMs = this.#runtime.clock.now();
+      pauseMs = Math.min(pauseMs * 2, retryMaxMs);
     }
   }
 
