@@ -29,15 +29,25 @@ describe('an rrweb recording', () => {
   });
 
   test('becomes frames: Meta and the full snapshot behind it are one keyframe, in the order of the events', () => {
-    const frames = framesOfEvents([META, FULL, MOVE]);
-    expect(frames.map((frame) => [frame.track, frame.keyframe, frame.timestampMs])).toEqual([
-      ['dom', true, 1000],
-      ['dom', false, 1500],
+    const frames = framesOfEvents([META, FULL, MOVE]).filter((frame) => frame.track === 'dom');
+    expect(frames.map((frame) => [frame.keyframe, frame.timestampMs, text(frame.payload)])).toEqual([
+      [true, 1000, [META, FULL]],
+      [false, 1500, MOVE],
     ]);
-    expect(frames.map((frame) => text(frame.payload))).toEqual([[META, FULL], MOVE]);
   });
 
   test('a full snapshot without Meta is a keyframe by itself', () => {
     expect(framesOfEvents([FULL]).map((frame) => [frame.keyframe, text(frame.payload)])).toEqual([[true, [FULL]]]);
+  });
+
+  test('has signals for its clicks, and for its address where that changes', () => {
+    const click = { type: 3, timestamp: 1600, data: { source: 2, type: 2, x: 3, y: 4 } };
+    const elsewhere = { ...META, timestamp: 1700, data: { ...META.data, href: 'https://shop.example/cart' } };
+    const signals = framesOfEvents([META, FULL, MOVE, click, META, FULL, elsewhere, FULL]).filter((frame) => frame.track === 'signal');
+    expect(signals.map((frame) => [frame.timestampMs, text(frame.payload)])).toEqual([
+      [1000, { kind: 'navigation', url: 'https://shop.example/' }],
+      [1600, { kind: 'click', x: 3, y: 4 }],
+      [1700, { kind: 'navigation', url: 'https://shop.example/cart' }],
+    ]);
   });
 });

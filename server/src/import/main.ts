@@ -38,7 +38,7 @@ async function main(): Promise<void> {
   }
   await door.end(sessionId);
   const seconds = ((frames.at(-1)?.timestampMs ?? 0) - (frames[0]?.timestampMs ?? 0)) / 1000;
-  process.stdout.write(`${frames.length} frames over ${seconds.toFixed(1)} s, in ${counter} uploads. Replay it:\n  ${url}/sessions/${sessionId}\n`);
+  process.stdout.write(`${frames.length} frames (DOM and signals) over ${seconds.toFixed(1)} s, in ${counter} uploads. Replay it:\n  ${url}/sessions/${sessionId}\n`);
 }
 
 /** Runs of frames of about UPLOAD_BYTES each; a larger frame is a run of its own. */

@@ -1,14 +1,19 @@
-import type { Frame } from '@playhead/schemas';
+import type { Frame, Signal } from '@playhead/schemas';
+import { LIMITS } from '@playhead/schemas';
 
-/** What of an rrweb event matters here: `type` 2 is a full snapshot, 4 is Meta (rrweb's EventType). */
+/** What of an rrweb event matters here. */
 interface RecordedEvent {
   readonly type: number;
   readonly timestamp: number;
   readonly data: unknown;
 }
 
+/** rrweb's EventType, IncrementalSource and MouseInteractions. */
 const FULL_SNAPSHOT = 2;
+const INCREMENTAL = 3;
 const META = 4;
+const MOUSE_INTERACTION = 2;
+const CLICK = 2;
 
 /** The file is not a recording: says where and why. */
 export class RecordingFault extends Error {
@@ -57,25 +62,40 @@ function asEvent(value: unknown, index: number): RecordedEvent {
 }
 
 /**
- * Events as DOM frames: a Meta event and the full snapshot right behind it become one keyframe; a full snapshot without one is
- * a keyframe by itself.
+ * Events as frames. A Meta event and the full snapshot right behind it become one keyframe; a full snapshot without one is a
+ * keyframe by itself. Clicks and new addresses also become signals, as our own recorder would have sent them.
  */
 export function framesOfEvents(events: readonly RecordedEvent[]): Frame[] {
-  const encoder = new TextEncoder();
   const frames: Frame[] = [];
-  const add = (event: RecordedEvent, keyframe: boolean, value: unknown): void => {
-    frames.push({ track: 'dom', keyframe, timestampMs: event.timestamp, payload: encoder.encode(JSON.stringify(value)) });
-  };
+  let href: string | undefined;
   for (let index = 0; index < events.length; index++) {
     const event = events[index];
     const following = events[index + 1];
     if (event === undefined) break;
     if (event.type === META && following?.type === FULL_SNAPSHOT) {
-      add(event, true, [event, following]);
+      frames.push(frameOf('dom', event.timestamp, true, [event, following]));
       index++;
     } else {
-      add(event, event.type === FULL_SNAPSHOT, event.type === FULL_SNAPSHOT ? [event] : event);
+      const keyframe = event.type === FULL_SNAPSHOT;
+      frames.push(frameOf('dom', event.timestamp, keyframe, keyframe ? [event] : event));
     }
+    const signal = signalOf(event);
+    if (signal === undefined || (signal.kind === 'navigation' && signal.url === href)) continue;
+    if (signal.kind === 'navigation') href = signal.url;
+    frames.push(frameOf('signal', event.timestamp, false, signal));
   }
   return frames;
+}
+
+function frameOf(track: 'dom' | 'signal', timestampMs: number, keyframe: boolean, value: unknown): Frame {
+  return { track, keyframe, timestampMs, payload: new TextEncoder().encode(JSON.stringify(value)) };
+}
+
+function signalOf(event: RecordedEvent): Signal | undefined {
+  if (typeof event.data !== 'object' || event.data === null) return undefined;
+  const data = event.data as { readonly href?: unknown; readonly source?: unknown; readonly type?: unknown; readonly x?: unknown; readonly y?: unknown };
+  if (event.type === META && typeof data.href === 'string') return { kind: 'navigation', url: data.href.slice(0, LIMITS.signalTextCharsMax) };
+  if (event.type !== INCREMENTAL || data.source !== MOUSE_INTERACTION || data.type !== CLICK) return undefined;
+  const place = typeof data.x === 'number' && typeof data.y === 'number' ? { x: data.x, y: data.y } : {};
+  return { kind: 'click', ...place };
 }
