@@ -53,6 +53,7 @@ export async function registerLiveGateway(app: FastifyInstance, deps: LiveGatewa
       const known = knownError(error);
       if (known.code === 'internal') gateway.logger.error({ url: request.routeOptions.url, error: errorText(error) }, 'a request failed');
       if (known.code === 'overloaded' || known.code === 'unavailable') reply.header('retry-after', '1');
+      reply.header('cache-control', 'no-store').removeHeader('etag');
       return reply.code(known.status).type('application/json').send(known.toBody());
     });
     registerSessionRoutes(scope, gateway, directory, feed);

@@ -114,7 +114,9 @@ export class World {
         // Two frames at a time, those that were sent among them: the handover leaves them out.
         const frames = this.#frames.get(ask.block.objectKey) ?? [];
         const { cursor } = handover;
-        const at = frames.findIndex(({ position }) => position.offset > cursor.offset || (position.offset === cursor.offset && position.index > cursor.index));
+        const at = frames.findIndex(
+          ({ position }) => position.offset > cursor.offset || (position.offset === cursor.offset && position.index > cursor.index),
+        );
         return at === -1 ? { kind: 'block-read' } : { kind: 'frames', frames: frames.slice(Math.max(0, at - 1), at + 2) };
       }
       case 'read-log': {

@@ -40,7 +40,7 @@ const upload = (at: number, frames: PositionedFrame[], counter = at): Input => (
   uploads: [{ offset: offset(at), windowId: 'w1', uploadId: `u${counter}`, counter, receivedAtMs: 1, sentAtMs: 1, frames }],
   through: offset(at),
 });
-const ENDED: Input = { kind: 'ended', reason: 'told', endedAtMs: 9, through: offset(6) };
+const ENDED: Extract<Input, { kind: 'ended' }> = { kind: 'ended', reason: 'told', endedAtMs: 9, through: offset(6) };
 
 describe('the table', () => {
   const BY_STAGE: Record<Handover['stage'], Input[]> = {
@@ -116,7 +116,13 @@ describe('joining', () => {
   });
 
   test('[LH4] a position that does not exist yet waits for what comes behind it', () => {
-    const viewer = after({ after: { offset: offset(10), index: 0 } }, ...LIVE, { kind: 'woken' }, upload(9, [frame('9.0')]), upload(11, [frame('11.0')]));
+    const viewer = after(
+      { after: { offset: offset(10), index: 0 } },
+      ...LIVE,
+      { kind: 'woken' },
+      upload(9, [frame('9.0')]),
+      upload(11, [frame('11.0')]),
+    );
     expect(sentPositions(viewer.heard)).toEqual(['11.0']);
   });
 
@@ -200,7 +206,8 @@ describe('losses', () => {
 });
 
 describe('what is said', () => {
-  const states = (heard: readonly Outgoing[]): string[] => heard.flatMap((one) => (one.type === 'state' ? [one.state] : one.type === 'frames' ? [] : [one.type]));
+  const states = (heard: readonly Outgoing[]): string[] =>
+    heard.flatMap((one) => (one.type === 'state' ? [one.state] : one.type === 'frames' ? [] : [one.type]));
 
   test('[LH11] replaying, live, lagged, catching-up, live', () => {
     const viewer = after('start', ...LIVE, { kind: 'woken' }, upload(5, [frame('5.0')]), { kind: 'congested' }, { kind: 'drained' });
@@ -218,7 +225,14 @@ describe('what is said', () => {
     for (const input of [{ kind: 'woken' }, upload(7, [frame('7.0')]), { kind: 'edge', through: offset(7) }] as Input[]) {
       take(viewer, step(viewer.handover, input));
     }
-    expect(viewer.heard.map((one) => (one.type === 'state' ? one.state : one.type))).toEqual(['replaying', 'live', 'frames', 'ended', 'ended', 'frames']);
+    expect(viewer.heard.map((one) => (one.type === 'state' ? one.state : one.type))).toEqual([
+      'replaying',
+      'live',
+      'frames',
+      'ended',
+      'ended',
+      'frames',
+    ]);
   });
 
   test('[LH12] an end behind offsets that never come is said when it is overdue, and moves nothing', () => {
@@ -233,7 +247,12 @@ const happening = fc.oneof(
   { weight: 6, arbitrary: fc.record({ op: fc.constant('append' as const), counter: fc.nat(12), frames: fc.nat(3), hole: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('other' as const), hole: fc.boolean() }) },
   { weight: 8, arbitrary: fc.record({ op: fc.constant('advance' as const), steps: fc.integer({ min: 1, max: 6 }) }) },
-  { weight: 8, arbitrary: fc.record({ op: fc.constantFrom('flush', 'apply', 'tail', 'tail', 'evict', 'trim', 'congest', 'reconnect', 'end' as const) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      op: fc.constantFrom('flush', 'apply', 'tail', 'tail', 'evict', 'trim', 'congest', 'reconnect', 'end' as const),
+    }),
+  },
 );
 
 describe('in any order', () => {
@@ -251,7 +270,8 @@ describe('in any order', () => {
           return result;
         };
         for (const one of happenings) {
-          if (one.op === 'append') world.append({ windowId: 'w1', uploadId: `u${one.counter}`, counter: one.counter, frames: one.frames }, one.hole);
+          if (one.op === 'append')
+            world.append({ windowId: 'w1', uploadId: `u${one.counter}`, counter: one.counter, frames: one.frames }, one.hole);
           else if (one.op === 'other') world.append(null, one.hole);
           else if (one.op === 'advance') for (let i = 0; i < one.steps && watched(() => advance(world, viewer)); i++);
           else if (one.op === 'flush') world.flush();
@@ -260,7 +280,7 @@ describe('in any order', () => {
           else if (one.op === 'evict') world.evict();
           else if (one.op === 'trim') world.trim();
           else if (one.op === 'congest') take(viewer, step(viewer.handover, { kind: 'congested' }));
-          else if (one.op === 'end') take(viewer, step(viewer.handover, { ...(ENDED as Extract<Input, { kind: 'ended' }>), through: toOffset(world.next - 1) }));
+          else if (one.op === 'end') take(viewer, step(viewer.handover, { ...ENDED, through: toOffset(world.next - 1) }));
           else {
             settleHeard();
             const last = parsePosition(received.at(-1) ?? '');

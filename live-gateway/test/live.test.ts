@@ -76,7 +76,13 @@ describe('a join', () => {
     const body = Buffer.concat([Buffer.alloc(8), Buffer.from([0, 0, 0, 4]), Buffer.from([0xff, 0xd8, 0xff, 0xe0])]);
     const live = world.join();
     await live.until(() => live.story.includes('live'));
-    await world.append({ counter: 0, track: 'image', format: 'frame-bundle', epochMs: 1_750_000_000_000, body: Buffer.concat([body, body.subarray(0, 14)]) });
+    await world.append({
+      counter: 0,
+      track: 'image',
+      format: 'frame-bundle',
+      epochMs: 1_750_000_000_000,
+      body: Buffer.concat([body, body.subarray(0, 14)]),
+    });
     await world.pictures(1);
     await live.until(() => live.positions.includes('1.1'));
     await world.flush();
@@ -209,7 +215,15 @@ describe('slow viewers', () => {
 });
 
 const happening = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ op: fc.constant('append' as const), counter: fc.nat(15), count: fc.integer({ min: 0, max: 3 }), bytesMin: fc.constantFrom(0, 20_000) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      op: fc.constant('append' as const),
+      counter: fc.nat(15),
+      count: fc.integer({ min: 0, max: 3 }),
+      bytesMin: fc.constantFrom(0, 20_000),
+    }),
+  },
   { weight: 8, arbitrary: fc.record({ op: fc.constantFrom('other', 'flush', 'apply', 'trim', 'join', 'reconnect', 'turn' as const) }) },
 );
 
@@ -257,7 +271,7 @@ describe('in any order', () => {
           expect(client.story).not.toContain('gap');
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 30 },
     );
   }, 60_000);
 });
@@ -271,5 +285,7 @@ test('positions of the stream are those of the blocks', async () => {
   const viewer = world.join();
   await viewer.until(() => viewer.story.includes('live'));
   const list = (await (await world.get(`/v1/sessions/${SESSION}/blocks`)).json()) as { blocks: { frames: { position: string }[] }[] };
-  expect(list.blocks.flatMap(({ frames }) => frames.map(({ position }) => position))).toEqual(viewer.frames.map((frame) => formatPosition(frame.position)));
+  expect(list.blocks.flatMap(({ frames }) => frames.map(({ position }) => position))).toEqual(
+    viewer.frames.map((frame) => formatPosition(frame.position)),
+  );
 });

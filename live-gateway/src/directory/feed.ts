@@ -13,6 +13,8 @@ const SHOWN_MAX = 500;
 export interface FeedListener {
   session(info: SessionInfo): void;
   heartbeat(): void;
+  /** The gateway goes away. */
+  end(): void;
 }
 
 interface ProjectFeed {
@@ -70,7 +72,10 @@ export class Feed {
   close(): void {
     this.#stopListening();
     this.#cancelHeartbeat();
-    for (const feed of this.#projects.values()) feed.cancelRefresh();
+    for (const feed of this.#projects.values()) {
+      feed.cancelRefresh();
+      for (const listener of feed.listeners) listener.end();
+    }
     this.#projects.clear();
   }
 

@@ -7,7 +7,7 @@ import type { WindowView } from '../window/partition-window.ts';
 import { BacklogReader } from './backlog-reader.ts';
 import { BlockReader } from './block-reader.ts';
 import { isCatalogBehind } from './chain-lag.ts';
-import type { Ask, Handover, Input, Outgoing, Step } from './core/handover.ts';
+import type { Ask, Handover, Input, Outgoing, Step, UploadInLog } from './core/handover.ts';
 import { begin, nextAsk } from './core/handover.ts';
 import { step } from './core/transitions.ts';
 import type { PacedSocket } from './viewer-socket.ts';
@@ -56,6 +56,7 @@ export class Viewer {
       const ask = nextAsk(this.#handover);
       if (ask.kind === 'stop') break;
       const input = await this.#performSafely(ask);
+      if (input?.kind === 'uploads') await this.#prepare(input.uploads);
       if (input !== null) this.#apply(step(this.#handover, input));
       if (input?.kind === 'uploads' && this.#isUpToDate() && this.#isCongested()) {
         this.#apply(step(this.#handover, { kind: 'congested' }));
@@ -105,6 +106,15 @@ export class Viewer {
       this.#backlog = null;
     }
     if (stage !== 'replaying') this.#block = null;
+  }
+
+  /** Everything slow about uploads is done before they are decided, and not for those that will be left out. */
+  async #prepare(uploads: readonly UploadInLog[]): Promise<void> {
+    for (const upload of uploads) {
+      this.#lastReceivedAtMs = Math.max(this.#lastReceivedAtMs, upload.receivedAtMs);
+      const isWanted = upload.offset >= this.#handover.cursor.offset && !this.#handover.marks.has(upload);
+      if (isWanted && upload instanceof HeldUpload) await upload.prepare();
+    }
   }
 
   #closeReaders(): void {
@@ -235,7 +245,6 @@ export class Viewer {
   }
 
   #sendFrames({ upload, frames }: Extract<Outgoing, { type: 'frames' }>): void {
-    if (upload !== null) this.#lastReceivedAtMs = Math.max(this.#lastReceivedAtMs, upload.receivedAtMs);
     const whole = upload instanceof HeldUpload && upload.frames.length === frames.length;
     const times = upload ?? { receivedAtMs: 0, sentAtMs: 0 };
     const messages = whole ? upload.messages : messagesOf(frames, times, this.#gateway.settings.messageBytesMax);

@@ -22,6 +22,9 @@ import { etagOf, sendBytes } from './range.ts';
 /** Enough of a picture to tell its type. */
 const SNIFF_BYTES = 16;
 
+/** HEAD is ours: the framework's would read the bytes to count them. */
+const BYTES_METHODS = ['GET', 'HEAD'];
+
 /** `GET /v1/sessions/:sessionId/blocks`, one block's bytes, one frame's payload. */
 export function registerBlockRoutes(scope: FastifyInstance, gateway: Gateway, directory: SessionDirectory, lists: BlockLists): void {
   scope.get('/v1/sessions/:sessionId/blocks', { schema: blocksSchema }, async (request, reply) => {
@@ -33,32 +36,42 @@ export function registerBlockRoutes(scope: FastifyInstance, gateway: Gateway, di
     return { chainEnd, blocks: blocks.filter((block) => block.blockLength > 0).map((block) => describeBlock(sessionId, block)) };
   });
 
-  scope.get('/v1/sessions/:sessionId/blocks/:blockId', { schema: blockSchema }, async (request, reply) => {
-    const { projectId } = viewerOf(request, gateway.projects);
-    const { sessionId, blockId } = request.params as { sessionId: string; blockId: string };
-    return again(lists, projectId, sessionId, async () => {
-      const block = await lists.block(projectId, sessionId, Number(blockId));
-      if (block === undefined) throw new PlayheadError('not_found');
-      const { objectKey, blockOffset, blockLength } = block;
-      return sendBytes(request, reply, {
-        contentType: 'application/octet-stream',
-        size: blockLength,
-        etag: etagOf(`${objectKey} ${blockOffset} ${blockLength}`),
-        read: (offset, length) => gateway.blocks.get(objectKey, { offset: blockOffset + offset, length }),
+  scope.route({
+    method: BYTES_METHODS,
+    url: '/v1/sessions/:sessionId/blocks/:blockId',
+    schema: blockSchema,
+    handler: async (request, reply) => {
+      const { projectId } = viewerOf(request, gateway.projects);
+      const { sessionId, blockId } = request.params as { sessionId: string; blockId: string };
+      return again(lists, projectId, sessionId, async () => {
+        const block = await lists.block(projectId, sessionId, Number(blockId));
+        if (block === undefined) throw new PlayheadError('not_found');
+        const { objectKey, blockOffset, blockLength } = block;
+        return sendBytes(request, reply, {
+          contentType: 'application/octet-stream',
+          size: blockLength,
+          etag: etagOf(`${objectKey} ${blockOffset} ${blockLength}`),
+          read: (offset, length) => gateway.blocks.get(objectKey, { offset: blockOffset + offset, length }),
+        });
       });
-    });
+    },
   });
 
-  scope.get('/v1/sessions/:sessionId/frames/:position', { schema: frameSchema }, async (request, reply) => {
-    const { projectId } = viewerOf(request, gateway.projects);
-    const { sessionId, position: text } = request.params as { sessionId: string; position: string };
-    const position = parsePosition(text);
-    if (position === undefined) throw new PlayheadError('invalid_request', 'A position is <offset>.<index>.');
-    return again(lists, projectId, sessionId, async () => {
-      const placed = await lists.frame(projectId, sessionId, position);
-      if (placed === undefined) throw new PlayheadError('not_found');
-      return sendFrame(request, reply, gateway, placed);
-    });
+  scope.route({
+    method: BYTES_METHODS,
+    url: '/v1/sessions/:sessionId/frames/:position',
+    schema: frameSchema,
+    handler: async (request, reply) => {
+      const { projectId } = viewerOf(request, gateway.projects);
+      const { sessionId, position: text } = request.params as { sessionId: string; position: string };
+      const position = parsePosition(text);
+      if (position === undefined) throw new PlayheadError('invalid_request', 'A position is <offset>.<index>.');
+      return again(lists, projectId, sessionId, async () => {
+        const placed = await lists.frame(projectId, sessionId, position);
+        if (placed === undefined) throw new PlayheadError('not_found');
+        return sendFrame(request, reply, gateway, placed);
+      });
+    },
   });
 }
 

@@ -68,7 +68,7 @@ export async function sendBytes(request: FastifyRequest, reply: FastifyReply, by
   const asks = request.method === 'GET' && (ifRange === undefined || ifRange === etag);
   const range = asks ? parseRange(request.headers.range, size) : 'whole';
   if (range === 'unsatisfiable') {
-    reply.header('content-range', `bytes */${size}`).header('cache-control', 'no-store').removeHeader('etag');
+    reply.header('content-range', `bytes */${size}`);
     throw new PlayheadError('range_not_satisfiable', undefined, { details: { size } });
   }
   const span = range === 'whole' ? { first: 0, last: size - 1 } : range;

@@ -53,6 +53,7 @@ function openFeed(request: FastifyRequest, reply: FastifyReply, feed: Feed, proj
   const leave = feed.join(projectId, {
     session: (info) => write(`event: session\ndata: ${JSON.stringify(info)}\n\n`),
     heartbeat: () => write(': alive\n\n'),
+    end: () => void raw.end(),
   });
   reply.hijack();
   raw.writeHead(200, {

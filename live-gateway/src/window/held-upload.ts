@@ -1,6 +1,6 @@
-import type { Offset, PositionedFrame, Upload } from '@playhead/schemas';
+import type { DecodedBody, Offset, PositionedFrame, Upload } from '@playhead/schemas';
 import { decodeFramesMessage, encodeFramesMessage } from '@playhead/schemas';
-import { positionFrames, readUpload } from '@playhead/uploads';
+import { positionFrames, readUpload, readUploadAsync } from '@playhead/uploads';
 import type { UploadInLog } from '../handover/core/handover.ts';
 
 /**
@@ -19,6 +19,7 @@ export class HeldUpload implements UploadInLog {
   readonly #messageBytesMax: number;
   readonly #onBytes: (change: number) => void;
   #upload: Upload | null;
+  #preparing: Promise<void> | null = null;
   #messages: readonly Uint8Array[] = [];
   #frames: readonly PositionedFrame[] = [];
   #bytes: number;
@@ -60,11 +61,23 @@ export class HeldUpload implements UploadInLog {
     return this.#messages;
   }
 
+  /** Inflates a large body off the main thread, so that asking for its frames does not hold up other viewers. */
+  prepare(): Promise<void> {
+    const upload = this.#upload;
+    if (upload === null || upload.codec === 'identity' || upload.body.length < PREPARED_BYTES_MIN) return Promise.resolve();
+    this.#preparing ??= readUploadAsync(upload).then((decoded) => this.#keep(decoded));
+    return this.#preparing;
+  }
+
   #decode(): void {
+    if (this.#upload !== null) this.#keep(readUpload(this.#upload));
+  }
+
+  #keep(decoded: DecodedBody): void {
     const upload = this.#upload;
     if (upload === null) return;
     this.#upload = null;
-    const frames = positionFrames(upload, this.offset, readUpload(upload).frames);
+    const frames = positionFrames(upload, this.offset, decoded.frames);
     this.#messages = messagesOf(frames, this, this.#messageBytesMax);
     this.#frames = this.#messages.flatMap((message) => decodeFramesMessage(message).frames);
     const bytes = OVERHEAD_BYTES + this.#messages.reduce((sum, message) => sum + message.length, 0);
@@ -73,6 +86,9 @@ export class HeldUpload implements UploadInLog {
     this.#onBytes(change);
   }
 }
+
+/** Smaller bodies are inflated at once: the way to another thread takes longer. */
+const PREPARED_BYTES_MIN = 32 * 1024;
 
 /** What an upload costs besides its body: objects, strings. An estimate, so that empty uploads are bounded too. */
 const OVERHEAD_BYTES = 1024;

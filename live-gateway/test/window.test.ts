@@ -1,0 +1,130 @@
+import { gzipSync } from 'node:zlib';
+import type { Upload } from '@playhead/schemas';
+import { encodeFrameBundle, toOffset } from '@playhead/schemas';
+import { anUpload, jpegOf, manualClock, memoryLog, silentLogger } from '@playhead/testkit';
+import { describe, expect, test } from 'vitest';
+import { DEFAULT_SETTINGS } from '../src/settings.ts';
+import { HeldUpload } from '../src/window/held-upload.ts';
+import { Windows } from '../src/window/windows.ts';
+
+const picture = (counter: number, bytesMin = 0, overrides: Partial<Upload> = {}): Upload =>
+  anUpload({
+    counter,
+    sessionId: 'session-0001',
+    track: 'image',
+    format: 'frame-bundle',
+    epochMs: 1_750_000_000_000,
+    receivedAtMs: 1_750_000_060_000,
+    body: encodeFrameBundle([{ offsetMs: 0, jpeg: jpegOf({ comment: String(counter), bytesMin }) }]),
+    ...overrides,
+  });
+
+function opened(windowBytesMax = 1_000_000) {
+  const log = memoryLog({ partitions: 1 });
+  const clock = manualClock();
+  let reads = 0;
+  const read: typeof log.read = (...asked) => (reads++, log.read(...asked));
+  const settings = { ...DEFAULT_SETTINGS, windowBytesMax };
+  const unused = {} as never;
+  const gateway = {
+    log: { ...log, read },
+    clock,
+    settings,
+    logger: silentLogger,
+    blocks: unused,
+    catalog: unused,
+    projects: unused,
+    randomBytes: unused,
+  };
+  const windows = new Windows(gateway);
+  return {
+    log,
+    clock,
+    windows,
+    reads: () => reads,
+    append: (upload: Upload) => log.append('playhead.uploads', 0, upload.sessionId, upload),
+  };
+}
+
+const never = new AbortController().signal;
+
+describe('a window', () => {
+  test('is one tail for all viewers of a partition, and ends some seconds after the last', async () => {
+    const { windows, clock, reads, append } = opened();
+    const views = ['session-0001', 'session-0001', 'session-0002'].map((session) => windows.open(0, 'shop', session));
+    for (const view of views) expect(view.reaches(toOffset(-1))).toBe(true);
+    await append(picture(0));
+    await views[0]?.wait(toOffset(-1), null, never);
+    expect(reads()).toBe(1);
+    for (const view of views) view.close();
+    clock.advance(DEFAULT_SETTINGS.windowLingerMs - 1);
+    expect(windows.partitions).toEqual([0]);
+    const again = windows.open(0, 'shop', 'session-0001');
+    clock.advance(60_000);
+    expect(windows.partitions).toEqual([0]);
+    again.close();
+    clock.advance(DEFAULT_SETTINGS.windowLingerMs);
+    expect(windows.partitions).toEqual([]);
+    await windows.close();
+  });
+
+  test('gives all viewers of a session the same upload, decoded once and only when it is asked for', async () => {
+    const { windows, append } = opened();
+    const [one, two] = [windows.open(0, 'shop', 'session-0001'), windows.open(0, 'shop', 'session-0001')];
+    one.reaches(toOffset(-1));
+    await append(picture(0));
+    await one.wait(toOffset(-1), null, never);
+    const [a, b] = [one.take(toOffset(-1)), two.take(toOffset(-1))];
+    if (a.kind !== 'upload' || b.kind !== 'upload') throw new Error('nothing there');
+    expect(a.upload).toBe(b.upload);
+    expect(a.upload.decoded).toBe(false);
+    const [frame] = a.upload.frames;
+    expect(a.upload.decoded).toBe(true);
+    expect(b.upload.frames[0]).toBe(frame);
+    await windows.close();
+  });
+
+  test('holds no more than its bytes: who has not taken what was dropped is told', async () => {
+    const { windows, append } = opened(50_000);
+    const [view, other] = [windows.open(0, 'shop', 'session-0001'), windows.open(0, 'shop', 'session-0002')];
+    view.reaches(toOffset(-1));
+    for (let i = 0; i < 10; i++) await append(picture(i, 10_000));
+    await view.wait(toOffset(9), toOffset(9), never);
+    expect(view.take(toOffset(-1))).toEqual({ kind: 'fallen' });
+    expect(view.reaches(toOffset(4))).toBe(false);
+    expect(view.take(toOffset(7))).toMatchObject({ kind: 'upload', upload: { offset: 8 } });
+    // Nothing of this session was dropped, whatever became of others.
+    expect(other.take(toOffset(-1))).toEqual({ kind: 'edge', through: 9 });
+    const late = windows.open(0, 'shop', 'session-0002');
+    expect(late.reaches(toOffset(-1))).toBe(false);
+    await windows.close();
+  });
+
+  test('counts what decoding adds', async () => {
+    const { windows, append } = opened(100_000);
+    const view = windows.open(0, 'shop', 'session-0001');
+    view.reaches(toOffset(-1));
+    const swollen = gzipSync(encodeFrameBundle([{ offsetMs: 0, jpeg: jpegOf({ bytesMin: 90_000 }) }]));
+    await append(picture(0, 0, { codec: 'gzip', body: swollen }));
+    await append(picture(1, 0, { codec: 'gzip', body: swollen }));
+    await view.wait(toOffset(1), toOffset(1), never);
+    const frames = [-1, 0].flatMap((after) => {
+      const taken = view.take(toOffset(after));
+      return taken.kind === 'upload' ? taken.upload.frames : [];
+    });
+    expect(frames).toHaveLength(2);
+    expect(view.take(toOffset(-1))).toEqual({ kind: 'fallen' });
+    await windows.close();
+  });
+});
+
+test('a large compressed upload is inflated off the main thread, to the same frames', async () => {
+  const jpeg = new Uint8Array(100_000).map((_, i) => (i * 7919) % 251);
+  jpeg.set(jpegOf());
+  const body = gzipSync(encodeFrameBundle([{ offsetMs: 0, jpeg }]), { level: 0 });
+  const make = (): HeldUpload => new HeldUpload(toOffset(3), picture(0, 0, { codec: 'gzip', body }), 1024);
+  const prepared = make();
+  await Promise.all([prepared.prepare(), prepared.prepare()]);
+  expect(prepared.decoded).toBe(true);
+  expect(prepared.frames).toEqual(make().frames);
+});
