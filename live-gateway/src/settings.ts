@@ -8,6 +8,8 @@ export interface LiveGatewaySettings {
   readonly viewerHeartbeatMs: number;
   /** A viewer whose socket takes nothing for this long is cut off. */
   readonly viewerStallMs: number;
+  /** How long a viewer may take to say goodbye when the gateway goes away. */
+  readonly goodbyeMs: number;
   readonly windowBytesMax: number;
   /** How long a partition is still tailed after its last viewer has left. */
   readonly windowLingerMs: number;
@@ -34,6 +36,7 @@ export const DEFAULT_SETTINGS: LiveGatewaySettings = {
   viewerBufferBytesMax: LIMITS.viewerBufferBytesMax,
   viewerHeartbeatMs: LIMITS.viewerHeartbeatMs,
   viewerStallMs: 60_000,
+  goodbyeMs: 2_000,
   windowBytesMax: LIMITS.windowBytesMax,
   windowLingerMs: 5_000,
   endGraceMs: 2_000,

@@ -98,6 +98,18 @@ describe('a connection', () => {
     await closing;
   });
 
+  test('that does not read does not hold up the end', async () => {
+    world = await GatewayWorld.open({ settings: { goodbyeMs: 50 } });
+    await world.start();
+    const viewer = world.join();
+    await viewer.until(() => viewer.story.includes('live'));
+    viewer.pause();
+    for (let i = 0; i < 100; i++) await world.pictures(i, 1, { bytesMin: 100_000 });
+    const startedMs = performance.now();
+    await world.app.close();
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+  });
+
   test('survives a catalog that fails for a while', async () => {
     let failures = 3;
     world = await GatewayWorld.open({

@@ -88,15 +88,19 @@ export class Viewers {
     }
   }
 
-  /** Says goodbye to everybody. */
+  /** Says goodbye to everybody; who does not answer in `goodbyeMs` is cut off, so that nobody holds up the end. */
   close(code: number, reason: string): void {
     this.#closing = true;
     this.#stopListening();
     this.#cancelBeat();
-    for (const { socket, viewer } of this.#connected) {
+    const leaving = [...this.#connected];
+    for (const { socket, viewer } of leaving) {
       socket.close(code, reason);
       viewer.leave();
     }
+    this.#gateway.clock.setTimer(this.#gateway.settings.goodbyeMs, () => {
+      for (const { socket } of leaving) socket.terminate();
+    });
   }
 
   async #onEnd(projectId: string, sessionId: string): Promise<void> {
