@@ -1,0 +1,257 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { IngestDouble, jsonOf, until } from './ingest-double.ts';
+import { buildRecorder, NO_BROWSER, openBrowser, Site } from './site.ts';
+
+const PAGE = `
+  <h1>Shop</h1><button id="b">press</button><button id="big">big</button><p id="out"></p>
+  <script>
+    let n = 0;
+    const out = document.getElementById('out');
+    document.getElementById('b').onclick = () => { out.textContent = 'pressed ' + ++n; };
+    // Text that does not compress: what is too large for a beacon.
+    document.getElementById('big').onclick = () => {
+      let text = '';
+      while (text.length < 150000) text += Math.random().toString(36).slice(2);
+      out.textContent = 'big ' + text;
+    };
+  </script>`;
+
+describe.runIf(NO_BROWSER === undefined)(`sending from a browser${NO_BROWSER ? ` (not run: ${NO_BROWSER})` : ''}`, () => {
+  let script = '';
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let ingest: IngestDouble;
+  let site: Site;
+  let errors: string[] = [];
+
+  beforeAll(async () => {
+    script = await buildRecorder();
+    browser = await openBrowser();
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    ingest = new IngestDouble();
+    site = new Site(script);
+    const endpoint = await ingest.listen();
+    await site.listen();
+    site.page('/', endpoint, PAGE);
+    site.page('/two', endpoint, PAGE);
+    context = await browser.newContext();
+    page = await context.newPage();
+    errors = [];
+    page.on('pageerror', (error) => errors.push(String(error)));
+  });
+  afterEach(async () => {
+    await context.close();
+    await site.close();
+    await ingest.close();
+    expect(errors).toEqual([]);
+  });
+
+  const keyframes = (): number => ingest.frames.filter((frame) => frame.keyframe).length;
+  const shows = (text: string): boolean => ingest.frames.some((frame) => JSON.stringify(jsonOf(frame)).includes(text));
+  const started = async (): Promise<void> => {
+    await page.goto(`${site.origin}/`);
+    await until('the first keyframe', () => keyframes() > 0);
+  };
+
+  test('[RC6] a keyframe is one frame of Meta and FullSnapshot, and the first DOM frame of a page', async () => {
+    await started();
+    const first = ingest.frames.find((frame) => frame.track === 'dom');
+    expect(first?.keyframe).toBe(true);
+    const [meta, full] = jsonOf(first ?? ingest.frames[0]!) as [{ type: number; data: { href: string } }, { type: number }];
+    expect([meta.type, full.type]).toEqual([4, 2]);
+    expect(meta.data.href).toBe(`${site.origin}/`);
+    expect(ingest.uploads[0]?.facts).toMatchObject({ source: 'web', url: `${site.origin}/`, title: 'Test /' });
+    expect(ingest.uploads[0]?.contentType).toBe('text/plain');
+  });
+
+  test('[RC23] what is not acknowledged is sent again with the same identity and the same bytes, in order, and nothing overtakes it', async () => {
+    await started();
+    let failures = 0;
+    const refusals = [0, 503, 429];
+    ingest.answer = () =>
+      failures < refusals.length ? { status: refusals[failures++] ?? 503, headers: { 'retry-after': '1' } } : { status: 204 };
+    const before = ingest.uploads.length;
+    await page.click('#b');
+    await until('three failures', () => failures === 3);
+    await page.click('#b');
+    await until('both presses', () => shows('pressed 2'), 20_000);
+    const tries = ingest.uploads.slice(before);
+    const again = tries.filter((upload) => upload.uploadId === tries[0]?.uploadId);
+    expect(again.map((upload) => upload.status)).toEqual([0, 503, 429, 204]);
+    expect(new Set(again.map((upload) => upload.bytes)).size).toBe(1);
+    const counters = tries.map((upload) => upload.counter);
+    expect(counters).toEqual([...counters].sort((a, b) => a - b));
+    // Retry-After was kept to.
+    expect((again[2]?.receivedAtMs ?? 0) - (again[1]?.receivedAtMs ?? 0)).toBeGreaterThanOrEqual(950);
+  });
+
+  test('[RC20] the first frame after a quiet time arrives within half a second', async () => {
+    ingest.config = { flushMs: 5_000 };
+    await started();
+    const quietFromMs = Date.now();
+    await until('more than a flush of quiet', () => Date.now() - quietFromMs > 5_500);
+    const clickedAtMs = Date.now();
+    await page.click('#b');
+    await until('the press', () => shows('pressed 1'));
+    expect(Date.now() - clickedAtMs).toBeLessThan(1_000);
+  });
+
+  test('[RC24] a watched window flushes as often as replies ask for, and slows down when they stop asking', async () => {
+    ingest.config = { flushMs: 4_000 };
+    await started();
+    ingest.answer = () => ({ status: 204, headers: { 'playhead-flush-ms': '250' } });
+    await page.click('#b');
+    await until('the press', () => shows('pressed 1'));
+    const before = ingest.uploads.length;
+    const fromMs = Date.now();
+    let presses = 1;
+    while (Date.now() - fromMs < 2_000) {
+      await page.click('#b');
+      presses++;
+    }
+    await until('the last press', () => shows(`pressed ${presses}`), 2_000);
+    const gaps = ingest.uploads
+      .slice(before)
+      .map((upload, index, all) => (index === 0 ? 0 : upload.receivedAtMs - (all[index - 1]?.receivedAtMs ?? 0)));
+    expect(gaps.length).toBeGreaterThan(4);
+    // Half of them at least as quick as promised, with room for a busy machine.
+    expect([...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)]).toBeLessThanOrEqual(500);
+    ingest.answer = () => ({ status: 204 });
+    await page.click('#b');
+    await until('one more', () => shows(`pressed ${presses + 1}`));
+    const slowFrom = ingest.uploads.length;
+    const slowFromMs = Date.now();
+    while (Date.now() - slowFromMs < 1_500) await page.click('#b');
+    expect(ingest.uploads.length - slowFrom).toBeLessThanOrEqual(1);
+  });
+
+  test('[RC25] a watch gets one keyframe, however often replies name it; another watch gets another', async () => {
+    await started();
+    ingest.answer = () => ({ status: 204, headers: { 'playhead-keyframe': 'watch-1', 'playhead-flush-ms': '250' } });
+    const before = keyframes();
+    await page.click('#b');
+    await until('a keyframe', () => keyframes() === before + 1);
+    for (let i = 0; i < 4; i++) {
+      const uploads = ingest.uploads.length;
+      await page.click('#b');
+      await until('an upload', () => ingest.uploads.length > uploads);
+    }
+    expect(keyframes()).toBe(before + 1);
+    ingest.answer = () => ({ status: 204, headers: { 'playhead-keyframe': 'watch-2' } });
+    await page.click('#b');
+    await until('another keyframe', () => keyframes() === before + 2);
+  });
+
+  test('[RC26] what waits when the tab is closed has left with it, and an upload without an answer is sent again as itself', async () => {
+    ingest.config = { flushMs: 60_000 };
+    await started();
+    await page.click('#b');
+    await until('the first press', () => shows('pressed 1'));
+    const before = ingest.uploads.length;
+    ingest.answer = (upload) =>
+      ingest.uploads.some((other) => other.uploadId === upload.uploadId) ? { status: 204 } : { status: 0, delayMs: 60_000 };
+    await page.click('#b');
+    await page.evaluate(() => window.playhead?.identify('ann'));
+    await until('an upload that hangs', () => ingest.uploads.length > before);
+    const hanging = ingest.uploads[before];
+    ingest.answer = () => ({ status: 204 });
+    await page.click('#b');
+    await page.close({ runBeforeUnload: true });
+    await until('the goodbye', () => ingest.stored.some((upload) => upload.goodbye));
+    await until('the last press', () => shows('pressed 3'));
+    const again = ingest.uploads.filter((upload) => upload.uploadId === hanging?.uploadId);
+    expect(again.length).toBe(2);
+    expect(again[1]?.bytes).toBe(again[0]?.bytes);
+  });
+
+  test('[RC26] what is too large to leave with the page comes with the next page of the tab, as itself', async () => {
+    ingest.config = { flushMs: 60_000 };
+    await started();
+    await page.click('#b');
+    await until('the first press', () => shows('pressed 1'));
+    await page.evaluate(() => {
+      document.getElementById('big')?.click();
+      // Mutations are told in a microtask; then the page goes.
+      setTimeout(() => location.assign('/two'));
+    });
+    await page.waitForURL('**/two');
+    await until('the large frame', () => shows('big '), 15_000);
+    const large = ingest.stored.find((upload) => upload.frames.some((frame) => frame.payload.length > 100_000 && !frame.keyframe));
+    expect(large?.counter).toBeLessThan(ingest.stored.find((upload) => upload.facts['url']?.endsWith('/two'))?.counter ?? -1);
+    expect(ingest.stored.some((upload) => upload.goodbye)).toBe(true);
+    expect(await page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith('playhead.kept')))).toEqual([]);
+  });
+
+  test('[RC22] a buffer that overflows is emptied and counted; when sending works again a signal tells it and a keyframe repairs it', async () => {
+    ingest.config = { bufferBytesMax: 200_000 };
+    await started();
+    const before = keyframes();
+    let open = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    ingest.answer = () => ({ status: 204, until: gate });
+    const uploads = ingest.uploads.length;
+    await page.click('#b');
+    await until('an upload that hangs', () => ingest.uploads.length > uploads);
+    for (let i = 0; i < 4; i++) {
+      await page.click('#big');
+      await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
+    }
+    await page.waitForTimeout(200);
+    ingest.answer = () => ({ status: 204 });
+    open();
+    const lost = await until('the lost signal', () => ingest.signals.find((signal) => signal.text === 'playhead.lost'));
+    await until('a keyframe', () => keyframes() > before);
+    const told = JSON.parse(lost.value ?? '{}') as { frames: number; bytes: number; fromMs: number; toMs: number };
+    expect(told.frames).toBeGreaterThan(0);
+    expect(told.bytes).toBeGreaterThan(150_000);
+    expect(told.toMs).toBeGreaterThanOrEqual(told.fromMs);
+  });
+
+  test('[RC27] a quiet window says that it is there', async () => {
+    ingest.config = { heartbeatMs: 1_000 };
+    await started();
+    const beat = await until('a heartbeat', () => ingest.stored.find((upload) => upload.frames.length === 0));
+    expect(beat.sessionId).toBe(ingest.stored[0]?.sessionId);
+  });
+
+  test('[RC29] a key that may not record stops the recorder; an ingest that is not there does not disturb the page', async () => {
+    ingest.answerStart = () => ({ status: 401 });
+    await page.goto(`${site.origin}/`);
+    await until('the refusal', () => ingest.starts.length > 0);
+    await page.click('#b');
+    await page.waitForTimeout(500);
+    expect(ingest.starts).toHaveLength(1);
+
+    site.page('/gone', 'http://127.0.0.1:9', PAGE);
+    await page.goto(`${site.origin}/gone`);
+    await page.click('#b');
+    expect(await page.textContent('#out')).toBe('pressed 1');
+    expect(await page.evaluate(() => typeof window.playhead?.sessionId)).toBe('string');
+  });
+
+  test('[RC29] a page without storage, with broken built-ins or with a strict policy goes on as if nothing were there', async () => {
+    await context.addInitScript(() => {
+      Object.defineProperty(window, 'localStorage', {
+        get: () => {
+          throw new DOMException('no', 'SecurityError');
+        },
+      });
+      Object.defineProperty(window, 'sessionStorage', {
+        get: () => {
+          throw new DOMException('no', 'SecurityError');
+        },
+      });
+      Object.defineProperty(window, 'requestIdleCallback', { value: undefined });
+    });
+    await started();
+    await page.click('#b');
+    await until('the press', () => shows('pressed 1'));
+    expect(await page.textContent('#out')).toBe('pressed 1');
+  });
+});
