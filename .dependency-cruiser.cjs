@@ -37,8 +37,18 @@ module.exports = {
       to: { path: '^(packages/(?!ports/)|ingest|processors|live-gateway|player|recorder|server|e2e)', pathNot: '^packages/$1' },
     },
     { name: 'services-never-import-adapters', severity: 'error', from: { path: SERVICES, pathNot: TESTS }, to: { path: ADAPTERS } },
-    { name: 'services-never-import-each-other', severity: 'error', from: { path: SERVICES, pathNot: TESTS }, to: { path: SERVICES, pathNot: '^$1/' } },
-    { name: 'sources-never-import-the-testkit', severity: 'error', from: { path: '^(ingest|processors|live-gateway|server|player|recorder|schemas|packages/(?!testkit/))', pathNot: TESTS }, to: { path: '^packages/testkit/' } },
+    {
+      name: 'services-never-import-each-other',
+      severity: 'error',
+      from: { path: SERVICES, pathNot: TESTS },
+      to: { path: SERVICES, pathNot: '^$1/' },
+    },
+    {
+      name: 'sources-never-import-the-testkit',
+      severity: 'error',
+      from: { path: '^(ingest|processors|live-gateway|server|player|recorder|schemas|packages/(?!testkit/))', pathNot: TESTS },
+      to: { path: '^packages/testkit/' },
+    },
     {
       name: 'browser-code-imports-schemas-only',
       severity: 'error',
@@ -59,6 +69,10 @@ module.exports = {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '(^|/)(dist|data|node_modules)/' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'], extensions: ['.ts', '.js', '.json'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+      extensions: ['.ts', '.js', '.json'],
+    },
   },
 };

@@ -25,7 +25,7 @@ function readDocument(page: Document): DomCheckpoint {
     const element = node as Element;
     if (left.has(element.tagName.toUpperCase())) return;
     const words = [element.tagName.toLowerCase()];
-    const classes = [...element.classList].filter((name) => !name.startsWith(':') && !name.startsWith('rr-')).sort();
+    const classes = [...element.classList].filter((name) => !name.startsWith(':') && !name.startsWith('rr-')).toSorted();
     if (classes.length > 0) words.push(`.${classes.join('.')}`);
     for (const name of kept) if (element.hasAttribute(name)) words.push(`${name}=${element.getAttribute(name)}`);
     if ('href' in element && typeof element.href === 'string') words.push(`href=${element.href}`);
@@ -50,5 +50,7 @@ export async function replayedCheckpoint(page: Page): Promise<DomCheckpoint | nu
   const replayed = await page
     .locator('playhead-player')
     .evaluateHandle((player) => (player as HTMLElement & { contentDocument(): Document | null }).contentDocument());
-  return replayed.evaluate((shown) => shown !== null).then((shown) => (shown ? (replayed as JSHandle<Document>).evaluate(readDocument) : null));
+  return replayed
+    .evaluate((shown) => shown !== null)
+    .then((shown) => (shown ? (replayed as JSHandle<Document>).evaluate(readDocument) : null));
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 /** A TCP relay in front of the server whose connections can be cut: a viewer's lost network. */
 export interface DroppingProxy {

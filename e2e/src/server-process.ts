@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
@@ -71,7 +71,10 @@ async function linkOf(child: ChildProcess, log: () => string): Promise<string> {
 }
 
 /** Runs one of the commands (`simulate`, `import`) to its end. */
-export async function runCommand(command: 'simulate' | 'import', args: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }> {
+export async function runCommand(
+  command: 'simulate' | 'import',
+  args: readonly string[],
+): Promise<{ readonly code: number | null; readonly output: string }> {
   const child = spawn(process.execPath, [join(ROOT, 'server', 'src', command, 'main.ts'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));

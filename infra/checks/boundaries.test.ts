@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { cruise } from 'dependency-cruiser';
 import type { ICruiseOptions, ICruiseResult, IFlattenedRuleSet } from 'dependency-cruiser';
+import { cruise } from 'dependency-cruiser';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import config from '../../.dependency-cruiser.cjs';
 
@@ -16,7 +16,12 @@ const MODULES_AT_LEAST = 150;
 const DEPENDENCIES_AT_LEAST = 400;
 
 async function look(baseDir: string, folders: string[]): Promise<ICruiseResult> {
-  const options = { ...config.options, ruleSet: { forbidden: config.forbidden } as IFlattenedRuleSet, validate: true, baseDir } as ICruiseOptions;
+  const options = {
+    ...config.options,
+    ruleSet: { forbidden: config.forbidden } as IFlattenedRuleSet,
+    validate: true,
+    baseDir,
+  } as ICruiseOptions;
   const { output } = await cruise(folders, options);
   if (typeof output === 'string') throw new Error('expected a result, not a report');
   return output;
@@ -65,7 +70,7 @@ afterAll(async () => {
 });
 
 test('every rule has a planted import', () => {
-  expect(Object.keys(PLANTS).sort()).toEqual(config.forbidden.map((rule) => rule.name).sort());
+  expect(Object.keys(PLANTS).toSorted()).toEqual(config.forbidden.map((rule) => rule.name).toSorted());
 });
 
 test.each(Object.entries(PLANTS))('a planted import that breaks %s is caught', async (rule, plant) => {

@@ -17,7 +17,10 @@ const CORE_FILES_AT_LEAST = 12;
 
 /** Names of what a source does that a core may not; comments and strings do not count. */
 function impurities(source: string): string[] {
-  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/\/\/.*$/gm, '').replaceAll(/'(?:[^'\\\n]|\\.)*'/g, "''");
+  const code = source
+    .replaceAll(/\/\*[\s\S]*?\*\//g, '')
+    .replaceAll(/\/\/.*$/gm, '')
+    .replaceAll(/'(?:[^'\\\n]|\\.)*'/g, "''");
   return IMPURE.filter(([, pattern]) => pattern.test(code)).map(([name]) => name);
 }
 

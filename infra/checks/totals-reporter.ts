@@ -16,7 +16,10 @@ export default class TotalsReporter implements Reporter {
         const result = test.result();
         if (result.state === 'passed') passed++;
         else if (result.state === 'failed') failed++;
-        else skipped.push(`${module.relativeModuleId}: ${test.fullName}${result.state === 'skipped' && result.note ? ` (${result.note})` : ''}`);
+        else
+          skipped.push(
+            `${module.relativeModuleId}: ${test.fullName}${result.state === 'skipped' && result.note ? ` (${result.note})` : ''}`,
+          );
       }
     }
     const lines = skipped.length > 0 ? ['', 'Not run:', ...skipped.map((line) => `  - ${line}`), ''] : [];

@@ -48,7 +48,7 @@ export function openDoor(url: string, key: string): DoorClient {
     },
     async upload(sessionId, query, body) {
       const parameters = new URLSearchParams(Object.entries(query).map(([name, value]): [string, string] => [name, String(value)]));
-      await post(`${sessionPath(sessionId)}/uploads?${parameters}`, body, 'application/octet-stream');
+      await post(`${sessionPath(sessionId)}/uploads?${parameters.toString()}`, body, 'application/octet-stream');
     },
     async end(sessionId) {
       await post(`${sessionPath(sessionId)}/end`, null, '');

@@ -1,5 +1,5 @@
-import { pino } from 'pino';
 import type { Logger } from 'pino';
+import { pino } from 'pino';
 import { build as prettyStream } from 'pino-pretty';
 import type { Settings } from './settings.ts';
 
@@ -8,5 +8,8 @@ export function openLogger(settings: Pick<Settings, 'logLevel' | 'logFormat'>, t
   const pretty = settings.logFormat === 'pretty' || (settings.logFormat === 'auto' && terminal);
   const options = { level: settings.logLevel, base: null };
   if (!pretty) return pino(options, pino.destination({ dest: 2, sync: true }));
-  return pino(options, prettyStream({ destination: 2, sync: true, colorize: terminal, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }));
+  return pino(
+    options,
+    prettyStream({ destination: 2, sync: true, colorize: terminal, translateTime: 'SYS:HH:MM:ss', ignore: 'pid,hostname' }),
+  );
 }

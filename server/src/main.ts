@@ -2,7 +2,7 @@ import process from 'node:process';
 import { DataDirectoryBusy, openDataDirectory } from './data-directory.ts';
 import { openLogger } from './logging.ts';
 import { startOneProcess } from './one-process.ts';
-import { SettingFault, helpText, readSettings } from './settings.ts';
+import { helpText, readSettings, SettingFault } from './settings.ts';
 
 /** The longest that a clean end may take before the process ends anyway; what is acknowledged is in the log. */
 const STOP_MS_MAX = 20_000;
@@ -59,6 +59,7 @@ function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof SettingFault) return `${error.message}\nnpm start -- --help lists the settings.`;
   if (error instanceof DataDirectoryBusy) return error.message;
-  if ('code' in error && error.code === 'EADDRINUSE') return `${error.message}\nAnother program listens there. Choose another with --port and --shop-port.`;
+  if ('code' in error && error.code === 'EADDRINUSE')
+    return `${error.message}\nAnother program listens there. Choose another with --port and --shop-port.`;
   return error.stack ?? error.message;
 }

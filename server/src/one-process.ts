@@ -11,8 +11,8 @@ import { systemClock } from '@playhead/ports';
 import { startProcessors } from '@playhead/processors';
 import { LIMITS } from '@playhead/schemas';
 import { avroCodec } from '@playhead/schemas/records';
-import Fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
+import Fastify from 'fastify';
 import type { DataDirectory } from './data-directory.ts';
 import { projectsOf } from './data-directory.ts';
 import { openDemoShop } from './demo-shop.ts';
@@ -38,7 +38,7 @@ const TRIM_INTERVAL_MS = 60 * 60 * 1000;
 export async function startOneProcess(settings: Settings, data: DataDirectory, logger: Logger): Promise<RunningServer> {
   const closers: (() => Promise<void>)[] = [];
   const stop = async (): Promise<void> => {
-    for (const close of closers.splice(0).reverse()) await close();
+    for (const close of closers.splice(0).toReversed()) await close();
   };
   try {
     const log = await openLmdbLog({ path: data.log, partitions: settings.partitions, codec: avroCodec });

@@ -49,7 +49,10 @@ afterAll(async () => {
 const RUN_MS = BUNDLES * BUNDLE_INTERVAL_MS;
 /** How viewers behave: when each joins, and when it loses its connection (ms after the first upload). */
 const viewerPlans = fc.array(
-  fc.record({ joinMs: fc.integer({ min: 0, max: RUN_MS * 1.3 }), dropsMs: fc.array(fc.integer({ min: 0, max: RUN_MS }), { maxLength: 3 }) }),
+  fc.record({
+    joinMs: fc.integer({ min: 0, max: RUN_MS * 1.3 }),
+    dropsMs: fc.array(fc.integer({ min: 0, max: RUN_MS }), { maxLength: 3 }),
+  }),
   { minLength: 6, maxLength: 10 },
 );
 /** Which bundles are sent late, and which twice. */
@@ -76,7 +79,14 @@ describe('a running picture session', () => {
               jpeg: jpegOf({ comment: `picture ${pictures++}`, bytesMin: 2000 }),
             }));
             const body = new Uint8Array(gzipSync(encodeFrameBundle(frames), { level: 9 }));
-            const query = { window: 'app', upload: `bundle-${bundle}`, format: 'frame-bundle', codec: 'gzip', sentAtMs: Date.now(), epochMs } as const;
+            const query = {
+              window: 'app',
+              upload: `bundle-${bundle}`,
+              format: 'frame-bundle',
+              codec: 'gzip',
+              sentAtMs: Date.now(),
+              epochMs,
+            } as const;
             await door.upload(sessionId, query, body);
             acknowledged.push(...frames.map((frame) => payloadHash(frame.jpeg)));
             if (twice.includes(bundle)) await door.upload(sessionId, query, body);
@@ -98,7 +108,9 @@ describe('a running picture session', () => {
         const viewers = await Promise.all(watching);
         viewers.push(await joinSession(server.url, token, sessionId, 'start'));
         for (const viewer of viewers) {
-          await viewer.until(({ frames, control }) => frames.length >= acknowledged.length && control.some((message) => message.type === 'ended'));
+          await viewer.until(
+            ({ frames, control }) => frames.length >= acknowledged.length && control.some((message) => message.type === 'ended'),
+          );
           expect(viewer.frames.map((frame) => payloadHash(frame.payload))).toEqual(acknowledged);
           expect(growing(viewer.frames.map((frame) => frame.position))).toBe(true);
           viewer.close();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { RecordingFault, framesOfEvents, parseRecording } from '../src/import/recording.ts';
+import { framesOfEvents, parseRecording, RecordingFault } from '../src/import/recording.ts';
 
 const META = { type: 4, timestamp: 1000, data: { href: 'https://shop.example/', width: 800, height: 600 } };
 const FULL = { type: 2, timestamp: 1001, data: { node: {}, initialOffset: { top: 0, left: 0 } } };

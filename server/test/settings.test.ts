@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { SETTINGS, SettingFault, helpText, readSettings, settingsDocument } from '../src/settings.ts';
+import { helpText, readSettings, SETTINGS, SettingFault, settingsDocument } from '../src/settings.ts';
 
 describe('settings', () => {
   test('a flag wins over the environment, which wins over the default', () => {

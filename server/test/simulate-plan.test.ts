@@ -11,7 +11,7 @@ describe('a simulated phone', () => {
         const times = frameTimes(60_000, seededRandom(seed));
         expect(times.length).toBeGreaterThan(50);
         expect(times.length).toBeLessThan(75);
-        expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
+        expect(times).toEqual([...new Set(times)].toSorted((a, b) => a - b));
       }),
     );
   });

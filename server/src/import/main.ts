@@ -29,16 +29,26 @@ async function main(): Promise<void> {
   const frames = framesOfEvents(parseRecording(await readFile(file, 'utf8')));
   const { url, key } = await doorOf(values);
   const door = openDoor(url, key);
-  const { sessionId } = await door.start({ source: 'import', startedAtMs: frames[0]?.timestampMs ?? 0, facts: { file: file.split(/[/\\]/).at(-1) ?? file } });
+  const { sessionId } = await door.start({
+    source: 'import',
+    startedAtMs: frames[0]?.timestampMs ?? 0,
+    facts: { file: file.split(/[/\\]/).at(-1) ?? file },
+  });
   let counter = 0;
   for (const part of partsOf(frames)) {
     const body = new Uint8Array(gzipSync(encodeFrames(part)));
-    await door.upload(sessionId, { window: 'import', upload: `part-${counter}`, counter, format: 'frames', codec: 'gzip', sentAtMs: Date.now() }, body);
+    await door.upload(
+      sessionId,
+      { window: 'import', upload: `part-${counter}`, counter, format: 'frames', codec: 'gzip', sentAtMs: Date.now() },
+      body,
+    );
     counter++;
   }
   await door.end(sessionId);
   const seconds = ((frames.at(-1)?.timestampMs ?? 0) - (frames[0]?.timestampMs ?? 0)) / 1000;
-  process.stdout.write(`${frames.length} frames (DOM and signals) over ${seconds.toFixed(1)} s, in ${counter} uploads. Replay it:\n  ${url}/sessions/${sessionId}\n`);
+  process.stdout.write(
+    `${frames.length} frames (DOM and signals) over ${seconds.toFixed(1)} s, in ${counter} uploads. Replay it:\n  ${url}/sessions/${sessionId}\n`,
+  );
 }
 
 /** Runs of frames of about UPLOAD_BYTES each; a larger frame is a run of its own. */

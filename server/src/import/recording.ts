@@ -30,8 +30,9 @@ export function parseRecording(text: string): RecordedEvent[] {
   const values: unknown[] = trimmed.startsWith('[') ? parseArray(trimmed) : parseLines(text);
   if (values.length === 0) throw new RecordingFault('the file holds no event');
   const events = values.map(asEvent);
-  if (!events.some((event) => event.type === FULL_SNAPSHOT)) throw new RecordingFault('the recording has no full snapshot, so nothing can be drawn');
-  return events.sort((a, b) => a.timestamp - b.timestamp);
+  if (!events.some((event) => event.type === FULL_SNAPSHOT))
+    throw new RecordingFault('the recording has no full snapshot, so nothing can be drawn');
+  return events.toSorted((a, b) => a.timestamp - b.timestamp);
 }
 
 function parseArray(text: string): unknown[] {
@@ -93,8 +94,15 @@ function frameOf(track: 'dom' | 'signal', timestampMs: number, keyframe: boolean
 
 function signalOf(event: RecordedEvent): Signal | undefined {
   if (typeof event.data !== 'object' || event.data === null) return undefined;
-  const data = event.data as { readonly href?: unknown; readonly source?: unknown; readonly type?: unknown; readonly x?: unknown; readonly y?: unknown };
-  if (event.type === META && typeof data.href === 'string') return { kind: 'navigation', url: data.href.slice(0, LIMITS.signalTextCharsMax) };
+  const data = event.data as {
+    readonly href?: unknown;
+    readonly source?: unknown;
+    readonly type?: unknown;
+    readonly x?: unknown;
+    readonly y?: unknown;
+  };
+  if (event.type === META && typeof data.href === 'string')
+    return { kind: 'navigation', url: data.href.slice(0, LIMITS.signalTextCharsMax) };
   if (event.type !== INCREMENTAL || data.source !== MOUSE_INTERACTION || data.type !== CLICK) return undefined;
   const place = typeof data.x === 'number' && typeof data.y === 'number' ? { x: data.x, y: data.y } : {};
   return { kind: 'click', ...place };

@@ -43,7 +43,9 @@ async function main(): Promise<void> {
         seed: seed * 1000 + phone,
         durationMs: seconds * 1000,
         now: () => Date.now(),
-        waitUntil: async (unixMs) => void (await sleep(Math.max(0, unixMs - Date.now()))),
+        waitUntil: async (unixMs) => {
+          await sleep(Math.max(0, unixMs - Date.now()));
+        },
       },
       tally,
     ),

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import { GlobalFonts, createCanvas } from '@napi-rs/canvas';
 import type { SKRSContext2D } from '@napi-rs/canvas';
+import { createCanvas, GlobalFonts } from '@napi-rs/canvas';
 
 /** Pixels of a simulated phone: a common small one at half its density. */
 const WIDTH = 390;

@@ -48,7 +48,9 @@ export async function playPhone(door: DoorClient, options: PhoneOptions, tally: 
     if (!body) {
       const first = sending.bundle * FRAMES_PER_BUNDLE;
       const bundled = times.slice(first, first + FRAMES_PER_BUNDLE);
-      const frames = await Promise.all(bundled.map(async (offsetMs) => ({ offsetMs, jpeg: await drawPhoneScreen(options.phone, offsetMs) })));
+      const frames = await Promise.all(
+        bundled.map(async (offsetMs) => ({ offsetMs, jpeg: await drawPhoneScreen(options.phone, offsetMs) })),
+      );
       body = new Uint8Array(await gzipAsync(encodeFrameBundle(frames), { level: 9 }));
       bodies.set(sending.bundle, body);
       tally.frames += frames.length;

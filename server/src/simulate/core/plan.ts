@@ -57,10 +57,11 @@ export function planSendings(times: readonly number[], random: Random): Sending[
     if (random() < SENT_TWICE_SHARE) departures.push({ atMs: atMs + REPEAT_AFTER_MS, bundle, repeat: true });
   }
   departures.sort((a, b) => a.atMs - b.atMs);
+  const sendings: Sending[] = [];
   let newest = -1;
-  return departures.map((departure) => {
-    const outOfOrder = departure.bundle < newest && !departure.repeat;
-    newest = Math.max(newest, departure.bundle);
-    return { ...departure, outOfOrder };
-  });
+  for (const { atMs, bundle, repeat } of departures) {
+    sendings.push({ atMs, bundle, repeat, outOfOrder: bundle < newest && !repeat });
+    newest = Math.max(newest, bundle);
+  }
+  return sendings;
 }
