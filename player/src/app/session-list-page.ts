@@ -133,10 +133,10 @@ export class SessionListPage extends LitElement {
         </span>
       </span>
       <span class="started" role="cell" title=${new Date(session.startedAtMs).toLocaleString()}>${agoText(session.startedAtMs, this.now)}</span>
-      <span class="right num duration" role="cell" data-label="Duration">${clockText(duration)}</span>
-      <span class="right num fact" role="cell" data-label="Pages">${pagesOf(session)}</span>
-      <span class="right num fact" role="cell" data-label="Clicks">${pressesOf(session)}</span>
-      <span class="right num fact ${faults > 0 ? 'bad' : 'none'}" role="cell" data-label="Errors">${faults}</span>
+      <span class="right num duration" role="cell">${clockText(duration)}</span>
+      <span class="right num fact ${pagesOf(session) > 0 ? '' : 'none'}" role="cell" data-label="pages">${pagesOf(session)}</span>
+      <span class="right num fact ${pressesOf(session) > 0 ? '' : 'none'}" role="cell" data-label="clicks">${pressesOf(session)}</span>
+      <span class="right num fact ${faults > 0 ? 'bad' : 'none'}" role="cell" data-label="errors">${faults}</span>
     </a>`;
   }
 

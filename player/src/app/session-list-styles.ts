@@ -282,30 +282,32 @@ export const listStyles = css`
       display: none;
     }
     .line {
-      grid-template-columns: repeat(4, auto) 1fr;
-      gap: 4px 16px;
+      display: flex;
+      flex-wrap: wrap;
+      gap: 3px 12px;
       padding: 12px 14px;
     }
     .names + .line {
       border-top: 0;
     }
     .who {
-      grid-column: 1 / -1;
+      flex: 1 0 100%;
     }
     .line > .right,
     .started {
       font-size: 12.5px;
       text-align: left;
+      white-space: nowrap;
       color: var(--ink-3);
     }
-    .line > .right::before {
-      content: attr(data-label) ' ';
-    }
-    .line > .duration::before {
-      content: '';
+    .line > .fact::after {
+      content: ' ' attr(data-label);
     }
     .line > .right.bad {
       color: var(--error);
+    }
+    .line > .none {
+      display: none;
     }
     .started {
       margin-left: 48px;

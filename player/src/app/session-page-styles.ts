@@ -208,7 +208,15 @@ export const sessionPageStyles = css`
   @media (max-width: 860px) {
     :host {
       grid-template-columns: minmax(0, 1fr);
-      grid-template-rows: minmax(400px, min(68dvh, 620px)) auto;
+      grid-template-rows: auto auto;
+      align-content: start;
+    }
+    playhead-player {
+      height: max(400px, min(68dvh, 620px));
+    }
+    playhead-player[shape='wide'] {
+      height: max(380px, calc(100vw * 0.64 + 160px));
+      max-height: 80dvh;
     }
     aside {
       border-left: 0;

@@ -48,7 +48,7 @@ export class SessionPage extends LitElement {
       ></playhead-player>
       <aside>
         <a class="up" href="/">${icon('left', 16)} All sessions</a>
-        ${session ? this.#facts(session) : nothing} ${this.view ? this.#signals(this.view) : nothing}
+        ${session ? this.#facts(session) : nothing} ${this.view && this.view.refusal === null ? this.#signals(this.view) : nothing}
       </aside>
     `;
   }
@@ -68,7 +68,7 @@ export class SessionPage extends LitElement {
         ${new Date(session.startedAtMs).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })} · ${agoText(session.startedAtMs, Date.now())}
       </p>
       <div class="tiles">
-        ${tile(pagesOf(session), 'pages')} ${tile(pressesOf(session), 'clicks')} ${tile(faults, 'errors', faults > 0)}
+        ${tile(pagesOf(session), 'page')} ${tile(pressesOf(session), 'click')} ${tile(faults, 'error', faults > 0)}
       </div>
       <dl>
         <dt>Source</dt>
@@ -141,8 +141,8 @@ export class SessionPage extends LitElement {
   }
 }
 
-function tile(value: number, label: string, bad = false): TemplateResult {
-  return html`<div class="tile ${bad ? 'bad' : ''}"><b class="num">${value}</b><span>${label}</span></div>`;
+function tile(value: number, noun: string, bad = false): TemplateResult {
+  return html`<div class="tile ${bad ? 'bad' : ''}"><b class="num">${value}</b><span>${value === 1 ? noun : `${noun}s`}</span></div>`;
 }
 
 function glyphOf(mark: TimelineMark): IconName {

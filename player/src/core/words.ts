@@ -21,12 +21,12 @@ export function spanText(ms: number): string {
 
 /** `just now`, `5 min ago`, `yesterday`, `12 days ago`. */
 export function agoText(thenMs: number, nowMs: number): string {
-  const minutes = Math.round((nowMs - thenMs) / 60_000);
+  const minutes = Math.floor((nowMs - thenMs) / 60_000);
   if (minutes < 1) return 'just now';
   if (minutes < 60) return `${minutes} min ago`;
-  const hours = Math.round(minutes / 60);
+  const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h ago`;
-  const days = Math.round(hours / 24);
+  const days = Math.floor(hours / 24);
   return days === 1 ? 'yesterday' : `${days} days ago`;
 }
 

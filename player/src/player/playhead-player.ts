@@ -158,6 +158,7 @@ export class PlayheadPlayer extends LitElement {
     this.setAttribute('state', view.state);
     this.setAttribute('current-time-ms', String(Math.round(view.timeMs - view.startMs)));
     this.setAttribute('faults', String(replay.faults));
+    this.setAttribute('shape', replay.stages.pictures ? 'tall' : view.position === null ? 'unknown' : 'wide');
     if (view.lagMs !== null) this.setAttribute('lag-ms', String(Math.round(view.lagMs)));
     if (view.position !== null) this.setAttribute('position', view.position);
     this.dispatchEvent(new CustomEvent('playhead-change', { detail: view }));
@@ -194,7 +195,13 @@ export class PlayheadPlayer extends LitElement {
     const idle = !view?.ready;
     const paused = view?.mode === 'paused';
     const over = paused && !view.live && view.timeMs >= view.endMs;
-    const [glyph, label] = over ? (['again', 'Play again'] as const) : paused ? (['play', 'Play'] as const) : (['pause', 'Pause'] as const);
+    const [glyph, label] = idle
+      ? (['play', 'Play'] as const)
+      : over
+        ? (['again', 'Play again'] as const)
+        : paused
+          ? (['play', 'Play'] as const)
+          : (['pause', 'Pause'] as const);
     const behind = view !== null && view.live && view.ready && view.mode !== 'following' && !view.loading;
     return html`<div class="row">
       <button class="icon-button play" ?disabled=${idle} @click=${() => this.toggle()} aria-label=${label} title="${label} (space)">

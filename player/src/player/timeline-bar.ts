@@ -83,7 +83,7 @@ export class TimelineBar extends LitElement {
       .idle {
         border-radius: 0;
         background: repeating-linear-gradient(115deg, transparent 0 3px, var(--surface) 3px 5px);
-        opacity: 0.75;
+        opacity: 0.5;
       }
       .head {
         position: absolute;
