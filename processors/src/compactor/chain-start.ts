@@ -80,7 +80,7 @@ async function find(deps: ChainStartDeps, partition: Partition, bornMs: number, 
     for (const block of record.blocks) {
       lifecycle.flushed(block);
       try {
-        known.learn(block, nowMs);
+        known.learn(block, Math.min(nowMs, record.createdAtMs));
       } catch (error) {
         logger.error({ ...errorFields(error), partition, offset, sessionId: block.sessionId }, 'the marks of a flush are damaged');
       }

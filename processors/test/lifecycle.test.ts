@@ -1,0 +1,313 @@
+import type { SessionFact } from '@playhead/schemas';
+import { LIMITS } from '@playhead/schemas';
+import { anUpload, aSessionEnded, aSessionStarted, EXAMPLE_SESSION, manualClock } from '@playhead/testkit';
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Compactor } from '../src/compactor/compactor-driver.ts';
+import { Lifecycle } from '../src/lifecycle/core/lifecycle.ts';
+import type { World } from './fixtures.ts';
+import { appendUploads, aWorld, compactorDeps, recordsOf, START_MS, settle, until, whileTimePasses } from './fixtures.ts';
+
+const SETTINGS = { sessionSilenceMs: LIMITS.sessionSilenceMs, windowGoodbyeMs: LIMITS.windowGoodbyeMs };
+const BORN_MS = START_MS - 1_000_000;
+const aLifecycle = (bornMs = BORN_MS): Lifecycle => new Lifecycle(bornMs, SETTINGS);
+const at = (ms: number, windowId = 'w1', more: { goodbye?: boolean; counter?: number | null } = {}) =>
+  anUpload({ windowId, receivedAtMs: START_MS + ms, ...more });
+
+describe('when a session is over', () => {
+  test('[LC2] it is over after the silence of its last window, at its last receipt', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.upload(at(0), false);
+    lifecycle.upload(at(10_000, 'w2'), false);
+    expect(lifecycle.over(START_MS + 69_999)).toEqual([]);
+    expect(lifecycle.over(START_MS + 70_000)).toMatchObject([
+      { reason: 'silence', endedAtMs: START_MS + 10_000, sessionId: EXAMPLE_SESSION },
+    ]);
+  });
+
+  test('[LC2] it is over shortly after its last window said goodbye', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.upload(at(0), false);
+    lifecycle.upload(at(1_000, 'w1', { goodbye: true, counter: 1 }), false);
+    expect(lifecycle.over(START_MS + 5_999)).toEqual([]);
+    expect(lifecycle.over(START_MS + 6_000)).toMatchObject([{ reason: 'closed', endedAtMs: START_MS + 1_000 }]);
+  });
+
+  test('[LC2] a window that said nothing keeps the session open, one that was silent for long does not', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.upload(at(0, 'w1'), false);
+    lifecycle.upload(at(30_000, 'w2', { goodbye: true }), false);
+    expect(lifecycle.over(START_MS + 59_999)).toEqual([]);
+    expect(lifecycle.over(START_MS + 60_000)).toMatchObject([{ reason: 'silence', endedAtMs: START_MS + 30_000 }]);
+    lifecycle.upload(at(100_000, 'w2', { goodbye: true, counter: 5 }), false);
+    expect(lifecycle.over(START_MS + 105_000)).toMatchObject([{ reason: 'closed', endedAtMs: START_MS + 100_000 }]);
+  });
+
+  test('[LC2] a navigation replaces the window that said goodbye', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.upload(at(0, 'w1', { goodbye: true, counter: 7 }), false);
+    lifecycle.upload(at(2_000, 'w2'), false);
+    expect(lifecycle.over(START_MS + 61_999)).toEqual([]);
+  });
+
+  test('[LC3] a session that started and never uploaded ends by silence', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.fact(aSessionStarted());
+    expect(lifecycle.over(START_MS + 59_999)).toEqual([]);
+    expect(lifecycle.over(START_MS + 60_000)).toMatchObject([{ reason: 'silence', endedAtMs: START_MS }]);
+  });
+
+  test('[LC4] a duplicate or a lower counter takes no goodbye back, a newer upload does', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.upload(at(0, 'w1', { goodbye: true, counter: 5 }), false);
+    lifecycle.upload(at(1_000, 'w1', { counter: 4 }), false);
+    lifecycle.upload(at(1_000, 'w1', { counter: 9 }), true);
+    expect(lifecycle.over(START_MS + 6_000)).toMatchObject([{ reason: 'closed' }]);
+    lifecycle.upload(at(2_000, 'w1', { counter: 6 }), false);
+    expect(lifecycle.over(START_MS + 61_999)).toEqual([]);
+  });
+
+  test('[LC1] an end that was told is not taken back by uploads or starts that come later', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.upload(at(0), false);
+    lifecycle.fact(aSessionEnded());
+    lifecycle.upload(at(1_000), false);
+    lifecycle.fact(aSessionStarted());
+    expect(lifecycle.openCount).toBe(0);
+    expect(lifecycle.over(Number.MAX_SAFE_INTEGER)).toEqual([]);
+  });
+
+  test('[LC5] silence counts from the start of the process at the earliest', () => {
+    const lifecycle = aLifecycle(START_MS + 500_000);
+    lifecycle.upload(at(0), false);
+    lifecycle.upload(at(0, 'w2', { goodbye: true }), false);
+    expect(lifecycle.over(START_MS + 559_999)).toEqual([]);
+    expect(lifecycle.over(START_MS + 560_000)).toMatchObject([{ reason: 'silence', endedAtMs: START_MS }]);
+  });
+
+  test('[LC6] a receipt far ahead of our clock keeps no session open', () => {
+    const lifecycle = aLifecycle();
+    lifecycle.upload(at(365 * 24 * 3_600_000), false);
+    expect(lifecycle.over(START_MS)).toHaveLength(1);
+  });
+
+  test('the windows of a session are bounded', () => {
+    const lifecycle = aLifecycle();
+    for (let i = 0; i < LIMITS.windowsMax + 10; i++) lifecycle.upload(at(i, `w${i}`), false);
+    const [session] = lifecycle.open();
+    expect(session?.windows.size).toBe(LIMITS.windowsMax);
+    expect(session?.windows.has('w0')).toBe(false);
+  });
+});
+
+/** The rule as said, over the whole history: slow and plain, for the machine to agree with. */
+class Model {
+  history: { windowId: string; atMs: number; goodbye: boolean; counter: number; duplicate: boolean }[] = [];
+  startedAtMs: number | null = null;
+  isEnded = false;
+
+  over(atMs: number): 'closed' | 'silence' | null {
+    if (this.isEnded || (this.history.length === 0 && this.startedAtMs === null)) return null;
+    const windows = [...new Set(this.history.map(({ windowId }) => windowId))].map((windowId) => {
+      const mine = this.history.filter((seen) => seen.windowId === windowId);
+      const lastMs = Math.max(...mine.map((seen) => seen.atMs));
+      const goodbyeAt = mine.findLastIndex((seen) => seen.goodbye);
+      const goodbyeCounter = mine[goodbyeAt]?.counter ?? 0;
+      const isBack = mine.slice(goodbyeAt + 1).some((seen) => !seen.duplicate && seen.counter >= goodbyeCounter);
+      const isGoodbye = goodbyeAt >= 0 && !isBack;
+      return { dueMs: lastMs + (isGoodbye ? SETTINGS.windowGoodbyeMs : SETTINGS.sessionSilenceMs), isGoodbye };
+    });
+    if (windows.length === 0) return atMs >= (this.startedAtMs ?? 0) + SETTINGS.sessionSilenceMs ? 'silence' : null;
+    const dueMs = Math.max(...windows.map((window) => window.dueMs));
+    if (atMs < dueMs) return null;
+    return windows.find((window) => window.dueMs === dueMs)?.isGoodbye ? 'closed' : 'silence';
+  }
+}
+
+interface Machines {
+  readonly model: Model;
+  readonly clock: { nowMs: number };
+}
+
+class UploadCommand implements fc.Command<Machines, Lifecycle> {
+  readonly windowId: string;
+  readonly goodbye: boolean;
+  readonly counter: number;
+  readonly duplicate: boolean;
+
+  constructor(windowId: string, goodbye: boolean, counter: number, duplicate: boolean) {
+    this.windowId = windowId;
+    this.goodbye = goodbye;
+    this.counter = counter;
+    this.duplicate = duplicate;
+  }
+
+  check = (): boolean => true;
+
+  run({ model, clock }: Machines, lifecycle: Lifecycle): void {
+    const { windowId, goodbye, counter, duplicate } = this;
+    if (!model.isEnded) model.history.push({ windowId, goodbye, counter, duplicate, atMs: clock.nowMs });
+    lifecycle.upload(anUpload({ windowId, goodbye, counter, receivedAtMs: clock.nowMs }), duplicate);
+  }
+
+  toString = (): string => `upload ${this.windowId} ${this.counter}${this.goodbye ? ' goodbye' : ''}${this.duplicate ? ' again' : ''}`;
+}
+
+class FactCommand implements fc.Command<Machines, Lifecycle> {
+  readonly kind: SessionFact['kind'];
+
+  constructor(kind: SessionFact['kind']) {
+    this.kind = kind;
+  }
+
+  check = (): boolean => true;
+
+  run({ model, clock }: Machines, lifecycle: Lifecycle): void {
+    if (this.kind === 'ended') {
+      model.isEnded = true;
+      lifecycle.fact(aSessionEnded({ reason: 'told' }));
+    } else {
+      model.startedAtMs ??= clock.nowMs;
+      lifecycle.fact(aSessionStarted({ startedAtMs: clock.nowMs }));
+    }
+  }
+
+  toString = (): string => this.kind;
+}
+
+class TimeCommand implements fc.Command<Machines, Lifecycle> {
+  readonly ms: number;
+
+  constructor(ms: number) {
+    this.ms = ms;
+  }
+
+  check = (): boolean => true;
+
+  run({ model, clock }: Machines, lifecycle: Lifecycle): void {
+    clock.nowMs += this.ms;
+    const over = lifecycle.over(clock.nowMs);
+    expect(over.map(({ reason }) => reason)).toEqual([model.over(clock.nowMs)].filter((reason) => reason !== null));
+    for (const end of over) {
+      lifecycle.fact(end);
+      model.isEnded = true;
+    }
+    expect(lifecycle.over(clock.nowMs)).toEqual([]);
+  }
+
+  toString = (): string => `${this.ms} ms pass`;
+}
+
+test('[LC1] [LC2] [LC3] [LC4] the machine agrees with the rule over any history', () => {
+  const windowId = fc.constantFrom('w1', 'w2', 'w3');
+  const commands = [
+    fc.tuple(windowId, fc.boolean(), fc.nat(6), fc.boolean()).map((fields) => new UploadCommand(...fields)),
+    fc.integer({ min: 0, max: 70_000 }).map((ms) => new TimeCommand(ms)),
+    fc.constantFrom(1_000, 5_000, 60_000).map((ms) => new TimeCommand(ms)),
+    fc.constant(new FactCommand('started')),
+    fc.constant(new FactCommand('ended')),
+  ];
+  fc.assert(
+    fc.property(fc.commands(commands, { maxCommands: 30 }), (some) => {
+      const setup = () => ({ model: { model: new Model(), clock: { nowMs: START_MS } }, real: aLifecycle() });
+      fc.modelRun(setup, some);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+describe('driven by the log', () => {
+  async function endsOf(world: World) {
+    return (await recordsOf(world.log, 'playhead.sessions')).filter((fact) => fact?.kind === 'ended');
+  }
+
+  function run(world: World, overrides: Parameters<typeof compactorDeps>[1] = {}) {
+    const compactor = new Compactor(compactorDeps(world, overrides), 0);
+    const stop = new AbortController();
+    const ended = compactor.run(stop.signal);
+    return {
+      compactor,
+      stop: async () => {
+        stop.abort();
+        await whileTimePasses(world.clock, ended);
+      },
+    };
+  }
+
+  test('[LC8] sessions end once, by silence and by goodbye', async () => {
+    const world = aWorld();
+    const { stop } = run(world);
+    await world.log.append('playhead.sessions', 0, 'session-c', aSessionStarted({ sessionId: 'session-c' }));
+    await appendUploads(world.log, [
+      anUpload({ sessionId: 'session-a', receivedAtMs: START_MS }),
+      anUpload({ sessionId: 'session-b', receivedAtMs: START_MS, goodbye: true }),
+    ]);
+    await until(world.clock, async () => (await endsOf(world)).length === 3);
+    world.clock.advance(200_000);
+    await settle();
+    const ends = await endsOf(world);
+    expect(ends.map((end) => end?.kind === 'ended' && [end.sessionId, end.reason]).toSorted()).toEqual([
+      ['session-a', 'silence'],
+      ['session-b', 'closed'],
+      ['session-c', 'silence'],
+    ]);
+    await stop();
+  });
+
+  test('[LC7] an open session is still open after a restart and ends by silence of the new process', async () => {
+    const world = aWorld();
+    const first = run(world);
+    await appendUploads(world.log, [anUpload({ receivedAtMs: START_MS })]);
+    await whileTimePasses(world.clock, first.compactor.flushNow());
+    await first.stop();
+    world.clock.advance(3_600_000);
+    const second = run(world);
+    await settle();
+    world.clock.advance(LIMITS.sessionSilenceMs - 1_000);
+    await settle();
+    expect(await endsOf(world)).toEqual([]);
+    await until(world.clock, async () => (await endsOf(world)).length === 1);
+    expect(await endsOf(world)).toMatchObject([{ endedAtMs: START_MS, reason: 'silence' }]);
+    await second.stop();
+    const third = run(world);
+    await settle();
+    world.clock.advance(600_000);
+    await settle();
+    expect(await endsOf(world)).toHaveLength(1);
+    await third.stop();
+  });
+
+  test('[LC5] a compactor that cannot go on ends no session whose uploads it has not read', async () => {
+    const world = aWorld();
+    let isDown = true;
+    const { blocks } = world;
+    const put: typeof blocks.put = (key, bytes) => (isDown ? Promise.reject(new Error('down')) : blocks.put(key, bytes));
+    const { stop } = run({ ...world, blocks: { ...blocks, put } }, { settings: { flushBytesMax: 1, retryMaxMs: 1_000 } });
+    await appendUploads(world.log, [anUpload({ receivedAtMs: START_MS })]);
+    await settle();
+    for (let second = 0; second < 120; second += 10) {
+      world.clock.advance(10_000);
+      await settle(3);
+      await appendUploads(world.log, [anUpload({ counter: 1 + second, receivedAtMs: world.clock.now() })]);
+    }
+    expect(await endsOf(world)).toEqual([]);
+    isDown = false;
+    const lastMs = world.clock.now();
+    await until(world.clock, async () => (await endsOf(world)).length === 1);
+    expect(await endsOf(world)).toMatchObject([{ endedAtMs: lastMs }]);
+    await stop();
+  });
+
+  test('[LC8] an append that fails is repeated until the end is told', async () => {
+    const world = { ...aWorld(), clock: manualClock(START_MS) };
+    let failures = 3;
+    const { log } = world;
+    const append: typeof log.append = (topic, ...rest) =>
+      topic === 'playhead.sessions' && failures-- > 0 ? Promise.reject(new Error('no')) : log.append(topic, ...rest);
+    const { stop } = run({ ...world, log: { ...log, append } });
+    await appendUploads(log, [anUpload({ receivedAtMs: START_MS, goodbye: true })]);
+    await until(world.clock, async () => (await endsOf(world)).length === 1);
+    expect(failures).toBeLessThanOrEqual(0);
+    await stop();
+  });
+});

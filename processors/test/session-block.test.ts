@@ -1,0 +1,63 @@
+import { encodeBlock, LIMITS, NO_OFFSET, nextOffset } from '@playhead/schemas';
+import { anUpload, EXAMPLE_SESSION, uploadsOf } from '@playhead/testkit';
+import { compressPiece, positionFrames, readUpload } from '@playhead/uploads';
+import { describe, expect, test } from 'vitest';
+import { PendingFlush } from '../src/compactor/core/pending-flush.ts';
+import type { EncodeBlock } from '../src/compactor/core/session-block.ts';
+import { encodeSession } from '../src/compactor/core/session-block.ts';
+import { parseSignal } from '../src/core/parse-signal.ts';
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+describe('encodeSession', () => {
+  test('[FC7] an encoder that throws costs only the upload that it threw for', () => {
+    const pending = new PendingFlush(0);
+    let offset = nextOffset(NO_OFFSET);
+    for (const upload of uploadsOf(3)) {
+      pending.addUpload(offset, upload, positionFrames(upload, offset, readUpload(upload).frames), null, 0);
+      offset = nextOffset(offset);
+    }
+    const encode: EncodeBlock = (frames) => {
+      if (frames.some(({ position }) => position.offset === 1)) throw new Error('a frame that no block takes');
+      return encodeBlock(frames, compressPiece);
+    };
+    const [session] = pending.sessions;
+    if (!session) throw new Error('no session');
+    const { summary, spoiled, block } = encodeSession(session, encode);
+    expect(spoiled).toMatchObject([{ offset: 1, message: 'a frame that no block takes' }]);
+    expect(summary).toMatchObject({ sessionId: EXAMPLE_SESSION, uploads: 3, rejected: 1, counts: { frames: 5, clicks: 2 }, lastOffset: 2 });
+    expect(block?.bytes.length).toBeGreaterThan(0);
+  });
+});
+
+describe('pending flush', () => {
+  test('it refuses offsets that go back, and a gap behind something', () => {
+    const pending = new PendingFlush(0);
+    const zero = nextOffset(NO_OFFSET);
+    const one = nextOffset(zero);
+    pending.addDuplicate(one, anUpload(), 0);
+    expect(() => pending.addDuplicate(zero, anUpload(), 0)).toThrow('offset 0 behind 1');
+    expect(() => pending.lose({ firstOffset: zero, lastOffset: zero }, 0)).toThrow('a gap inside of a flush');
+  });
+
+  test('heartbeats and duplicates weigh something, so that they are bounded', () => {
+    const pending = new PendingFlush(0);
+    pending.addDuplicate(nextOffset(NO_OFFSET), anUpload(), 0);
+    expect(pending.bytes).toBeGreaterThan(0);
+  });
+});
+
+describe('parseSignal', () => {
+  test('[FC12] what is not JSON, not an object, unknown or too long is a custom signal', () => {
+    for (const text of ['', '{', 'null', '1', '[]', '{"kind":"quux"}', '{"kind":{"toString":1}}']) {
+      expect(parseSignal(bytesOf(text))).toEqual({ kind: 'custom' });
+    }
+    expect(parseSignal(bytesOf(JSON.stringify({ kind: 'click', text: 'x'.repeat(100_000) })))).toEqual({ kind: 'custom' });
+    expect(parseSignal(Uint8Array.of(0xff, 0xfe))).toEqual({ kind: 'custom' });
+  });
+
+  test('fields of a wrong type are left out and texts are cut', () => {
+    const signal = { kind: 'click', selector: 5, text: 'x'.repeat(2_000), url: null, x: '3', y: 4, more: true };
+    expect(parseSignal(bytesOf(JSON.stringify(signal)))).toEqual({ kind: 'click', text: 'x'.repeat(LIMITS.signalTextCharsMax), y: 4 });
+  });
+});
