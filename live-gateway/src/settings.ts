@@ -13,7 +13,7 @@ export interface LiveGatewaySettings {
   readonly windowBytesMax: number;
   /** How long a partition is still tailed after its last viewer has left. */
   readonly windowLingerMs: number;
-  /** How long the end of a session waits for the last offsets before it; they may be holes. */
+  /** How long what is said of a session (`live`, `ended`) waits for the last offsets before it; they may be holes. */
   readonly endGraceMs: number;
   readonly watchLeaseMs: number;
   /** Sessions that the directory remembers besides the catalog. */

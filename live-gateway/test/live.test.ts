@@ -25,6 +25,16 @@ describe('a join', () => {
     expect(Buffer.from(viewer.frames[5]?.payload ?? [])).toEqual(Buffer.from(jpegOf({ shade: 15, comment: '2.1' })));
   });
 
+  test('[LH11] is not called live before what was in the log at the join', async () => {
+    world = await GatewayWorld.open();
+    await world.start();
+    for (let i = 0; i < 60; i++) await world.pictures(i, 1, { bytesMin: 100_000 });
+    const viewer = world.join();
+    await viewer.until(() => viewer.story.includes('live'));
+    const at = viewer.heard.findIndex((one) => 'control' in one && one.control.type === 'state' && one.control.state === 'live');
+    expect(viewer.heard.slice(0, at).filter((one) => 'frames' in one)).toHaveLength(60);
+  });
+
   test('[LH2] leaves out what was sent before, also across the end of the chain', async () => {
     world = await GatewayWorld.open();
     await world.start();

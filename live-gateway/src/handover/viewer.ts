@@ -200,7 +200,11 @@ export class Viewer {
   /** A viewer that still catches up is sent as much as it takes; only one that is at the edge can lag. */
   async #follow(ask: AskOf<'follow'>): Promise<Input> {
     if (!this.#isUpToDate()) await this.#socket.below(this.#drainedBytes());
-    const taken = this.#window.take(ask.after);
+    let taken = this.#window.take(ask.after);
+    if (taken.kind === 'edge' && !this.#isUpToDate()) {
+      await this.#window.settle(ask.after, this.#leave.signal);
+      taken = this.#window.take(ask.after);
+    }
     if (taken.kind !== 'upload') return taken;
     return { kind: 'uploads', uploads: [taken.upload], through: taken.upload.offset };
   }

@@ -33,6 +33,7 @@ export interface WindowSettings {
   readonly windowBytesMax: number;
   readonly messageBytesMax: number;
   readonly retryMs: number;
+  readonly endGraceMs: number;
 }
 
 /**
@@ -58,6 +59,9 @@ export class PartitionWindow {
   #first: Offset = toOffset(0);
   #next: Offset = toOffset(0);
   #tail: Promise<void> | null = null;
+  /** Aborts when the tail has read what the log had when it began. */
+  readonly #settling = new AbortController();
+  #settlesAt: Offset | null = null;
 
   constructor(partition: Partition, log: EventLog, clock: Clock, logger: Logger, settings: WindowSettings) {
     this.partition = partition;
@@ -99,6 +103,7 @@ export class PartitionWindow {
         return opened.lostTo <= after;
       },
       take: (after) => this.#take(opened, after),
+      settle: (after, signal) => this.#wait(opened, after, null, AbortSignal.any([signal, this.#settling.signal])),
       wait: (after, until, signal) => this.#wait(opened, after, until, signal),
       close: () => {
         if (!open) return;
@@ -148,12 +153,17 @@ export class PartitionWindow {
     if (this.#tail !== null) return;
     this.#restart(nextOffset(after));
     this.#tail = this.#run();
+    // The last offsets of the log may be holes.
+    const { signal } = this.#stop;
+    void pause(this.#clock, this.#settings.endGraceMs, signal).then(() => this.#settling.abort());
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
+        this.#settlesAt ??= (await this.#log.bounds('playhead.uploads', this.partition)).next;
+        this.#settle();
         for await (const batch of this.#log.read('playhead.uploads', this.partition, this.#next, { signal })) {
           attempt = 0;
           this.#add(batch);
@@ -201,10 +211,15 @@ export class PartitionWindow {
     }
     this.#next = batch.next;
     this.#trim();
+    this.#settle();
     for (const channel of touched) wakeAll(channel);
     for (const channel of this.#channels.values()) {
       for (const waiter of channel.waiters) if (waiter.until !== null && this.#next > waiter.until) waiter.wake();
     }
+  }
+
+  #settle(): void {
+    if (this.#settlesAt !== null && this.#next >= this.#settlesAt) this.#settling.abort();
   }
 
   #changeBytes(held: HeldUpload, change: number): void {
@@ -239,6 +254,8 @@ export interface WindowView {
   /** True when the window holds, or will see, every upload of the session behind `after`. Begins the tail there where there is none. */
   reaches(after: Offset): boolean;
   take(after: Offset): Taken;
+  /** Until there is something behind `after`, or the tail has read what the log had when it began: an edge before that is none. */
+  settle(after: Offset, signal: AbortSignal): Promise<void>;
   /** Until there may be something behind `after`, or the window has seen `until`. */
   wait(after: Offset, until: Offset | null, signal: AbortSignal): Promise<void>;
   close(): void;
