@@ -194,7 +194,12 @@ describe('bytes', () => {
   /** The order of sessions means nothing. */
   const comparable = ({ known, open, ended, ...rest }: Checkpoint) => ({
     ...rest,
-    known: sorted(known).map(({ marks: some, ...session }) => ({ ...session, marks: some.encode() })),
+    known: sorted(known).map(({ projectId, sessionId, seenAtMs, marks: some }) => ({
+      projectId,
+      sessionId,
+      seenAtMs,
+      marks: some.encode(),
+    })),
     open: sorted(open),
     ended: sorted(ended),
   });
