@@ -9,7 +9,7 @@ const TESTS = String.raw`(/test/|\.test\.ts$)`;
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '[.]css' } },
     {
       name: 'schemas-import-nothing-of-ours',

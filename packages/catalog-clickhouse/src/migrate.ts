@@ -1,15 +1,7 @@
 import { TABLES } from './migrations/001-tables.ts';
 import { VIEWS } from './migrations/002-views.ts';
+import type { Migration } from './migrations/migration.ts';
 import type { SqlClient } from './sql-client.ts';
-
-/** One step of the schema. A step that was released is never changed: the next one is added. */
-export interface Migration {
-  /** From 1, without holes, in the order in which they are applied. */
-  readonly id: number;
-  readonly name: string;
-  /** Each can be repeated, and run by several processes at once. */
-  readonly statements: readonly string[];
-}
 
 export const MIGRATIONS: readonly Migration[] = [TABLES, VIEWS];
 

@@ -1,4 +1,4 @@
-import type { Migration } from '../migrate.ts';
+import type { Migration } from './migration.ts';
 
 /** What people read. FINAL and first-of-a-kind see to it that a row that is there twice (not merged yet) counts once. */
 

@@ -91,3 +91,9 @@ export function digested(entry: { readonly record: TopicRecords['playhead.upload
   if (!entry.record) return entry;
   return { ...entry, record: { ...entry.record, body: createHash('sha256').update(entry.record.body).digest('hex') } };
 }
+
+export interface OpenedEventLog {
+  readonly log: EventLog;
+  /** Where the adapter persists: opens the same log again, after the first was closed. */
+  readonly reopen?: () => Promise<EventLog>;
+}

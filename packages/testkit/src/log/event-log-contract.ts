@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { aFlush, aSessionStarted } from '../builders.ts';
 import type { ManualClock } from '../clock.ts';
 import { manualClock } from '../clock.ts';
-import type { ContractCodec } from './contract-parts.ts';
+import type { ContractCodec, OpenedEventLog } from './contract-parts.ts';
 import { contractCodec, countersOf, digested, numbered, take, takeBatches, UNDECODABLE } from './contract-parts.ts';
 import { trimmingRules } from './trimming-contract.ts';
 
@@ -14,12 +14,6 @@ export interface EventLogSetup {
   readonly codec: RecordCodec;
   /** Append times. */
   readonly now: () => number;
-}
-
-export interface OpenedEventLog {
-  readonly log: EventLog;
-  /** Where the adapter persists: opens the same log again, after the first was closed. */
-  readonly reopen?: () => Promise<EventLog>;
 }
 
 export interface EventLogTraits {

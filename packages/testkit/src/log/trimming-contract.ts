@@ -4,8 +4,8 @@ import { NO_OFFSET, TOPICS } from '@playhead/schemas';
 import { expect, test } from 'vitest';
 import { aFlush, aSessionStarted, aWatch } from '../builders.ts';
 import type { ManualClock } from '../clock.ts';
+import type { OpenedEventLog } from './contract-parts.ts';
 import { countersOf, digested, numbered, take } from './contract-parts.ts';
-import type { OpenedEventLog } from './event-log-contract.ts';
 
 const UPLOADS = 'playhead.uploads';
 
