@@ -37,6 +37,7 @@ interface WorldOptions {
   readonly clock?: Clock;
   readonly holeEvery?: number;
   /** Stand in front of the fakes, to slow them down or to break them. */
+  readonly wrapLog?: (log: EventLog) => EventLog;
   readonly wrapCatalog?: (catalog: Catalog) => Catalog;
   readonly wrapBlocks?: (blocks: BlockStore) => BlockStore;
 }
@@ -61,7 +62,7 @@ export class GatewayWorld {
   static async open(options: WorldOptions = {}): Promise<GatewayWorld> {
     const world = new GatewayWorld(options);
     await registerLiveGateway(world.app, {
-      log: world.log,
+      log: options.wrapLog?.(world.log) ?? world.log,
       blocks: options.wrapBlocks?.(world.blocks) ?? world.blocks,
       catalog: options.wrapCatalog?.(world.catalog) ?? world.catalog,
       projects,

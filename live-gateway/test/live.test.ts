@@ -26,7 +26,16 @@ describe('a join', () => {
   });
 
   test('[LH11] is not called live before what was in the log at the join', async () => {
-    world = await GatewayWorld.open();
+    world = await GatewayWorld.open({
+      wrapLog: (log) => ({
+        ...log,
+        // A log that takes its time before the first batch.
+        async *read(...asked) {
+          await new Promise((resolve) => setTimeout(resolve, 30));
+          yield* log.read(...asked);
+        },
+      }),
+    });
     await world.start();
     for (let i = 0; i < 60; i++) await world.pictures(i, 1, { bytesMin: 100_000 });
     const viewer = world.join();
