@@ -2,8 +2,8 @@ import type { BlockStore, Catalog, Clock, EventLog, Logger } from '@playhead/por
 import type { Partition } from '@playhead/schemas';
 import type { ProjectionStats } from './catalog/projection-driver.ts';
 import { Projection } from './catalog/projection-driver.ts';
-import type { CompactorStats } from './compactor/compactor-driver.ts';
 import { Compactor } from './compactor/compactor-driver.ts';
+import type { CompactorStats } from './compactor/compactor-stats.ts';
 import { BufferBudget } from './runtime/buffer-budget.ts';
 import type { ProcessorSettings } from './settings.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';

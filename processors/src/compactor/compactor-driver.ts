@@ -11,6 +11,8 @@ import { Wake } from '../runtime/wake.ts';
 import type { ChainTip } from './chain-start.ts';
 import { findChainEnd } from './chain-start.ts';
 import { writeCheckpoint } from './checkpoint-store.ts';
+import type { CompactorStats } from './compactor-stats.ts';
+import { noStats } from './compactor-stats.ts';
 import { KnownSessions } from './core/known-sessions.ts';
 import { PendingFlush } from './core/pending-flush.ts';
 import type { FlushDeps } from './flush-step.ts';
@@ -22,23 +24,6 @@ export interface CompactorDeps extends FlushDeps {
   readonly budget: BufferBudget;
   /** Default: `readUpload` of uploads. */
   readonly readUpload?: ReadUpload;
-}
-
-/** What a compactor did since it was made. */
-export interface CompactorStats {
-  uploads: number;
-  duplicates: number;
-  rejected: number;
-  flushes: number;
-  /** Flushes of ours that somebody else's had overtaken. */
-  lost: number;
-  /** Flush records seen that extend no chain. */
-  invalid: number;
-  gaps: number;
-  checkpoints: number;
-  /** Records of `playhead.flushes` that starts have read. */
-  flushesReadAtStart: number;
-  ended: number;
 }
 
 /** Somebody else extended the chain first: what is buffered is theirs now. */
@@ -59,18 +44,7 @@ interface FlushRequest {
  */
 export class Compactor implements BudgetHolder {
   readonly partition: Partition;
-  readonly stats: CompactorStats = {
-    uploads: 0,
-    duplicates: 0,
-    rejected: 0,
-    flushes: 0,
-    lost: 0,
-    invalid: 0,
-    gaps: 0,
-    checkpoints: 0,
-    flushesReadAtStart: 0,
-    ended: 0,
-  };
+  readonly stats: CompactorStats = noStats();
   readonly #deps: CompactorDeps;
   readonly #wake = new Wake();
   readonly #giveUp = new AbortController();
