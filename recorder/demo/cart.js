@@ -34,7 +34,8 @@ function draw() {
   $('[data-delivery]').textContent = delivery === 0 ? 'Free' : money(delivery);
   $('[data-total]').textContent = money(total);
   $('.progress span').style.width = `${Math.min(100, (subtotal / FREE_FROM) * 100)}%`;
-  $('.progress-text').textContent = subtotal >= FREE_FROM ? 'Delivery is free.' : `${money(FREE_FROM - subtotal)} more and delivery is free.`;
+  $('.progress-text').textContent =
+    subtotal >= FREE_FROM ? 'Delivery is free.' : `${money(FREE_FROM - subtotal)} more and delivery is free.`;
 }
 
 draw();

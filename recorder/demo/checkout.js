@@ -6,7 +6,10 @@ const { total } = totals(readCart());
 $('[data-total]').textContent = money(total);
 
 form.elements.card.addEventListener('input', () => {
-  form.elements.card.value = form.elements.card.value.replace(/\D/g, '').slice(0, 16).replace(/(.{4})(?=.)/g, '$1 ');
+  form.elements.card.value = form.elements.card.value
+    .replace(/\D/g, '')
+    .slice(0, 16)
+    .replace(/(.{4})(?=.)/g, '$1 ');
 });
 form.elements.gift.addEventListener('change', () => {
   $('.gift').hidden = !form.elements.gift.checked;

@@ -1,18 +1,45 @@
 import { kinds, picture, products } from './products.js';
 import { $, card } from './shop.js';
 
-const NOTES = ['Kiln three is back', 'A glaze that failed well', 'Linen arrived from Guimarães', 'How we pack a vase', 'Seconds sale on Sunday', 'Why the rim is left bare', 'New shades for the lamps', 'What the wheel remembers', 'A visit to the clay pit', 'Firing at night', 'The apprentice’s first fifty mugs', 'Measuring a pour'];
-const TEXTS = ['Thirteen hours at 1,240 °C, and every shelf survived.', 'It was meant to be white. We kept it.', 'Four colours, washed twice, softer than last year.', 'Paper, straw, and a box that has been used before.', 'Small faults, half the price, from ten o’clock.'];
+const NOTES = [
+  'Kiln three is back',
+  'A glaze that failed well',
+  'Linen arrived from Guimarães',
+  'How we pack a vase',
+  'Seconds sale on Sunday',
+  'Why the rim is left bare',
+  'New shades for the lamps',
+  'What the wheel remembers',
+  'A visit to the clay pit',
+  'Firing at night',
+  'The apprentice’s first fifty mugs',
+  'Measuring a pour',
+];
+const TEXTS = [
+  'Thirteen hours at 1,240 °C, and every shelf survived.',
+  'It was meant to be white. We kept it.',
+  'Four colours, washed twice, softer than last year.',
+  'Paper, straw, and a box that has been used before.',
+  'Small faults, half the price, from ten o’clock.',
+];
 
 let kind = 'All';
 const search = $('#search');
 const sort = $('#sort');
-const ORDERS = { featured: () => 0, low: (a, b) => a.cents - b.cents, high: (a, b) => b.cents - a.cents, name: (a, b) => a.name.localeCompare(b.name) };
+const ORDERS = {
+  featured: () => 0,
+  low: (a, b) => a.cents - b.cents,
+  high: (a, b) => b.cents - a.cents,
+  name: (a, b) => a.name.localeCompare(b.name),
+};
 
 function draw() {
   const wanted = search.value.trim().toLowerCase();
   const found = products
-    .filter((product) => (kind === 'All' || product.kind === kind) && `${product.name} ${product.kind} ${product.text}`.toLowerCase().includes(wanted))
+    .filter(
+      (product) =>
+        (kind === 'All' || product.kind === kind) && `${product.name} ${product.kind} ${product.text}`.toLowerCase().includes(wanted),
+    )
     .sort(ORDERS[sort.value]);
   $('.grid').replaceChildren(...found.map(card));
   $('.none').hidden = found.length > 0;

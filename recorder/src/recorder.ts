@@ -41,11 +41,13 @@ function randomBytes(count: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(count));
 }
 
+/** Of the page, not of one recording: what was typed before a stop is as secret after the next start. */
+const typed = new TypedValues();
+
 /** Records this page until it is stopped. One per page. */
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #keepQuery: ReadonlySet<string>;
-  readonly #typed = new TypedValues();
   readonly #outbox = new Outbox();
   readonly #identity: Identity;
   readonly #keptStore: TextStore;
@@ -120,14 +122,14 @@ export class Recorder {
       blockSelector,
       maskSelector,
       keepQuery: this.#keepQuery,
-      typed: this.#typed,
+      typed,
       emit: (frame) => this.#push(frame),
     });
     this.#signals = listenForSignals({
       blockSelector,
       maskSelector,
       keepQuery: this.#keepQuery,
-      scrub: (text) => this.#typed.scrub(text),
+      scrub: (text) => typed.scrub(text),
       emit: (signal) => this.#pushSignal(signal),
       now,
     });
@@ -150,6 +152,7 @@ export class Recorder {
   identify(userId: string): void {
     this.#identity.identify(userId);
     this.#outbox.hurry(now());
+    this.#sender.wake();
   }
 
   event(name: string, value: string): void {
@@ -263,7 +266,7 @@ export class Recorder {
   }
 
   #facts(): Record<string, string> {
-    const cut = (text: string): string => this.#typed.scrub(text).slice(0, FACT_CHARS_MAX);
+    const cut = (text: string): string => typed.scrub(text).slice(0, FACT_CHARS_MAX);
     const { userId } = this.#identity.session;
     return {
       source: 'web',

@@ -14,14 +14,12 @@ const POINTER_EVERY_MS = 200;
 const DOM_CONTENT_LOADED = 0;
 const LOAD = 1;
 const FULL_SNAPSHOT = 2;
-const INCREMENTAL = 3;
 const META = 4;
-const INPUT_SOURCE = 5;
 
 interface RrwebEvent {
   readonly type: number;
   readonly timestamp: number;
-  readonly data?: { readonly source?: number; readonly id?: number; readonly userTriggered?: boolean };
+  readonly data?: unknown;
 }
 
 export interface DomRecordingParts {
@@ -89,19 +87,24 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
     },
   };
 
-  const noteTyped = (event: RrwebEvent): void => {
-    if (event.type !== INCREMENTAL || event.data?.source !== INPUT_SOURCE || !event.data.userTriggered || event.data.id === undefined)
-      return;
-    const element = nodeOf(event.data.id) as HTMLInputElement | null;
-    if (!element || element.tagName === 'SELECT' || COMMON_TYPES.has(typeOf(element)) || element.getAttribute('role') === 'searchbox')
-      return;
-    parts.typed.note(event.data.id, element.value ?? '');
+  // Not by rrweb's own input events: it leaves out an input whose mask looks like the one before, as a password's always does.
+  const note = (element: HTMLInputElement): void => {
+    if (element.tagName === 'SELECT' || COMMON_TYPES.has(typeOf(element)) || element.getAttribute('role') === 'searchbox') return;
+    parts.typed.note(element, element.value);
   };
+  const onInput = (event: Event): void => {
+    const element = event.composedPath()[0];
+    if (event.isTrusted && element instanceof Element && isField(element.tagName.toLowerCase())) note(element as HTMLInputElement);
+  };
+  // On the window and capturing: before the page's own listeners can repeat the value anywhere.
+  window.addEventListener('input', onInput, true);
+  window.addEventListener('change', onInput, true);
+  // People type before an async script has come, and browsers restore what was typed before a reload.
+  for (const field of document.querySelectorAll<HTMLInputElement>('input, textarea')) note(field);
 
   let meta: RrwebEvent | null = null;
   const take = (event: RrwebEvent): void => {
     if (event.type === DOM_CONTENT_LOADED || event.type === LOAD) return;
-    noteTyped(event);
     scrubEvent(event, rules);
     if (event.type === META) {
       meta = event;
@@ -132,7 +135,11 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
     maskTextSelector: parts.maskSelector,
     ignoreClass: 'playhead-ignore',
     maskInputOptions: everyInput,
-    maskInputFn: (text, element) => maskValue(text, typeOf(element)),
+    maskInputFn: (text, element) => {
+      // Frames of the same origin have windows of their own, where nobody listens.
+      if (element.ownerDocument !== document) note(element as HTMLInputElement);
+      return maskValue(text, typeOf(element));
+    },
     slimDOMOptions: {
       script: true,
       comment: true,
@@ -148,7 +155,6 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
     inlineStylesheet: true,
     recordAfter: 'DOMContentLoaded',
     checkoutEveryNms: KEYFRAME_EVERY_MS,
-    userTriggeredOnInput: true,
     sampling: { mousemove: 50, mousemoveCallback: POINTER_EVERY_MS, scroll: 100, media: 500 },
     errorHandler: () => true,
   });
@@ -161,6 +167,8 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
     },
     stop() {
       stop?.();
+      window.removeEventListener('input', onInput, true);
+      window.removeEventListener('change', onInput, true);
     },
   };
 }

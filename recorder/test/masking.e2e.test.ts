@@ -38,7 +38,7 @@ const PAGE = `
         input.setAttribute('aria-valuetext', input.value);
         input.setAttribute('data-value', input.value);
         input.setAttribute('placeholder', 'was ' + input.value);
-        if (input.type !== 'search') {
+        if (!['search', 'radio', 'checkbox'].includes(input.type)) {
           get('echo').textContent = 'Hello ' + input.value + '!';
           get('echo-attribute').title = 'Hello ' + input.value;
           document.title = 'Hi ' + input.value;
@@ -107,8 +107,13 @@ describe.runIf(NO_BROWSER === undefined)(`masking in a browser${NO_BROWSER ? ` (
     await page.goto('about:blank');
     await until('the goodbye', () => ingest.stored.some((upload) => upload.goodbye));
 
-    expect(ingest.text).not.toContain(SECRET);
-    expect(ingest.text.toLowerCase()).not.toContain(SECRET.toLowerCase());
+    const text = ingest.text.toLowerCase();
+    // Excerpts instead of the whole, which is long.
+    const leaks = text
+      .split(SECRET.toLowerCase())
+      .map((before) => before.slice(-120))
+      .slice(0, -1);
+    expect(leaks).toEqual([]);
     // And it did record: texts that nobody typed are readable, typed ones are stars.
     expect(ingest.text).toContain('Plain text stays readable.');
     expect(ingest.text).toContain('Hello ****');

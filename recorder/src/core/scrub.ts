@@ -100,8 +100,9 @@ function scrubAttributes(attributes: Attributes, node: NodeFacts, rules: ScrubRu
       continue;
     }
     let after = LINKS[node.tag]?.includes(name) ? redactUrl(before, rules.keepQuery) : before;
-    if (isField && !isButton && node.value.length >= 2 && name !== 'id' && name !== 'name') {
-      after = after.replaceAll(node.value, maskOf(node.value));
+    if (isField && !isButton && name !== 'id' && name !== 'name' && node.value !== '') {
+      // One letter is in every attribute by chance, but not alone.
+      if (node.value.length > 1 || after === node.value) after = after.replaceAll(node.value, maskOf(node.value));
     }
     after = rules.echo(after);
     if (after !== before) attributes[name] = after;

@@ -36,18 +36,22 @@ function spellingsOf(value: string): string[] {
  */
 export class TypedValues {
   /** The current value of each element. */
-  readonly #current = new Map<number, string>();
+  readonly #current = new Map<unknown, string>();
   /** Values that were in an element and were then cleared, shortened or replaced. */
   readonly #former = new Set<string>();
   #pattern: RegExp | null = null;
 
-  /** Takes note of an element's value. A value that only grew replaces what it grew from. */
-  note(elementId: number, value: string): void {
+  /**
+   * Takes note of a field's value. A value that only grew replaces what it grew from.
+   *
+   * @param field what tells one field from another: the element, or a number
+   */
+  note(field: unknown, value: string): void {
     const text = value.trim();
-    const before = this.#current.get(elementId);
+    const before = this.#current.get(field);
     if (before === text) return;
     if (before !== undefined && !text.startsWith(before)) this.#remember(before);
-    this.#current.set(elementId, text);
+    this.#current.set(field, text);
     if (this.#current.size > ECHO_VALUES_MAX) {
       const oldest = this.#current.entries().next().value;
       if (oldest !== undefined) {
