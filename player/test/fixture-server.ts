@@ -193,7 +193,7 @@ export async function startFixtureServer(port = 0): Promise<FixtureServer> {
     const session = fixture.sessions.get(url.pathname.split('/')[3] ?? '');
     sockets.handleUpgrade(request, socket, head, (viewer) => {
       if (!fixture.signedIn) viewer.close(CLOSE_CODES.unauthorized, 'unauthorized');
-      else if (session) join_(session, url.searchParams.get('from') ?? 'start', viewer);
+      else if (session) joinLive(session, url.searchParams.get('from') ?? 'start', viewer);
       else viewer.close(CLOSE_CODES.session_not_found, 'session_not_found');
     });
   });
@@ -202,7 +202,7 @@ export async function startFixtureServer(port = 0): Promise<FixtureServer> {
   return Object.assign(fixture, { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}` });
 }
 
-function join_(session: FixtureSession, from: string, viewer: WebSocket): void {
+function joinLive(session: FixtureSession, from: string, viewer: WebSocket): void {
   session.joins.push(from);
   const tell = (message: ControlMessage): void => viewer.send(JSON.stringify(message));
   tell({ type: 'welcome', version: 1, session: session.info, serverTimeMs: Date.now() });

@@ -43,7 +43,7 @@ export function recordedFrames(startMs: number): Frame[] {
   const head = events.filter((event) => event.type === 4 || event.type === 2).toSorted((a, b) => b.type - a.type);
   const rest = events.filter((event) => event.type !== 4 && event.type !== 2).toSorted((a, b) => a.timestamp - b.timestamp);
   return [
-    { track: 'dom', keyframe: true, timestampMs: startMs, payload: json(head.map((event) => ({ ...event, timestamp: startMs }))) },
+    { track: 'dom', keyframe: true, timestampMs: startMs, payload: json(head) },
     ...rest.map(
       (event): Frame => ({
         track: 'dom',

@@ -263,7 +263,8 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     await page.goto(`${server.url}/sessions/session-windows`);
     await until(({ items }) => items.length === 3);
     await page.getByLabel('Window', { exact: true }).selectOption('window-1');
-    await until(({ items }) => items.length === 1);
+    const chosen = await until(({ items }) => items.length === 1);
+    expect(chosen.items).toEqual(numbered(1));
   });
 
   describe('with pictures', () => {

@@ -48,7 +48,7 @@ export class SessionPage extends LitElement {
       ></playhead-player>
       <aside>
         <a class="up" href="/">${icon('left', 16)} All sessions</a>
-        ${session ? this.#facts(session) : nothing} ${this.view && this.view.refusal === null ? this.#signals(this.view) : nothing}
+        ${session ? this.#facts(session, this.view?.marks ?? []) : nothing} ${this.view && this.view.refusal === null ? this.#signals(this.view) : nothing}
       </aside>
     `;
   }
@@ -57,10 +57,14 @@ export class SessionPage extends LitElement {
     this.renderRoot.querySelector<HTMLElement>('playhead-player')?.focus({ preventScroll: true });
   }
 
-  #facts(session: SessionInfo): TemplateResult {
-    const faults = faultsOf(session);
+  #facts(session: SessionInfo, marks: readonly TimelineMark[]): TemplateResult {
+    // The stream tells of signals sooner than the catalog counts them.
+    const seen = (...kinds: TimelineMark['kind'][]): number => marks.filter((mark) => kinds.includes(mark.kind)).length;
+    const pages = Math.max(pagesOf(session), seen('navigation'));
+    const clicks = Math.max(pressesOf(session), seen('click', 'tap'));
+    const faults = Math.max(faultsOf(session), seen('error', 'crash'));
     const device = deviceText(session.facts);
-    const viewport = session.facts['viewport'];
+    const viewport = session.facts['viewport']?.replace(/^(\d+)x(\d+)$/, '$1 × $2');
     return html`<section class="facts">
       <h1>${nameOf(session)}</h1>
       <p class="when" title=${new Date(session.startedAtMs).toLocaleString()}>
@@ -68,7 +72,7 @@ export class SessionPage extends LitElement {
         ${new Date(session.startedAtMs).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })} · ${agoText(session.startedAtMs, Date.now())}
       </p>
       <div class="tiles">
-        ${tile(pagesOf(session), 'page')} ${tile(pressesOf(session), 'click')} ${tile(faults, 'error', faults > 0)}
+        ${tile(pages, 'page')} ${tile(clicks, 'click')} ${tile(faults, 'error', faults > 0)}
       </div>
       <dl>
         <dt>Source</dt>

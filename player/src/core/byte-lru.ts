@@ -42,7 +42,7 @@ export class ByteLru<Value> {
   }
 
   clear(): void {
-    for (const key of [...this.#entries.keys()]) this.#drop(key);
+    for (const key of this.#entries.keys()) this.#drop(key);
   }
 
   #drop(key: string): void {

@@ -42,6 +42,8 @@ export const FOLLOW = {
   jumpMs: 15_000,
   /** Behind less than this is not caught up with. */
   toleranceMs: 40,
+  /** A follower that is this far behind plays twice as fast. */
+  doubleMs: 600,
   rateMax: 8,
   rateMin: 0.5,
 } as const;
@@ -49,7 +51,7 @@ export const FOLLOW = {
 /** Pace of a follower that is `behindMs` behind the edge (negative: ahead of it). */
 export function followRate(behindMs: number): number {
   if (Math.abs(behindMs) <= FOLLOW.toleranceMs) return 1;
-  return Math.min(FOLLOW.rateMax, Math.max(FOLLOW.rateMin, 1 + behindMs / 1_000));
+  return Math.min(FOLLOW.rateMax, Math.max(FOLLOW.rateMin, 1 + behindMs / FOLLOW.doubleMs));
 }
 
 export function startClock(timeMs: number, atMs: number): PlaybackClock {

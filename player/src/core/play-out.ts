@@ -21,7 +21,7 @@ export const PLAY_OUT = {
   /** Room for a late animation frame. */
   marginMs: 30,
   /** An upload counts for this long ... */
-  memoryMs: 3_000,
+  memoryMs: 2_000,
   /** ... and at least until this many newer ones came. */
   samplesMin: 3,
   /** Evenness is worth this much delay and not more: uploads that hold a longer run are shown in jerks. */

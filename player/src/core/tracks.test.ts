@@ -91,13 +91,12 @@ describe('what strangers recorded', () => {
   test('never breaks the readers', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        readSignal(value);
-        readDomPayload(bytes(value), 1);
+        expect(() => [readSignal(value), readDomPayload(bytes(value), 1)]).not.toThrow();
       }),
     );
     fc.assert(
       fc.property(fc.uint8Array(), (payload) => {
-        readDomPayload(payload, 1);
+        expect(() => readDomPayload(payload, 1)).not.toThrow();
       }),
     );
   });

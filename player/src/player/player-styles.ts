@@ -80,8 +80,40 @@ export const playerStyles = [
       background: #fff;
       color-scheme: light;
     }
+    /* An arrow that is seen on any page; a ring where it clicks. */
     .replayer-mouse {
       z-index: 2;
+      width: 22px;
+      height: 22px;
+      background-image: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 22 22'%3E%3Cpath d='M1 1v15.200l3.900-3.700 2.700 6.300 2.900-1.200-2.700-6.200h5.500z' fill='%23111' stroke='%23fff' stroke-width='1.400' stroke-linejoin='round'/%3E%3C/svg%3E");
+    }
+    .replayer-mouse.touch-device {
+      background-image: none;
+      width: 70px;
+      height: 70px;
+    }
+    .replayer-mouse::after {
+      position: absolute;
+      left: 0;
+      top: 0;
+      width: 36px;
+      height: 36px;
+      background: none;
+      border: 3px solid #5151cd;
+      opacity: 0;
+    }
+    .replayer-mouse.active::after {
+      animation: click-ring 0.5s ease-out 1;
+    }
+    @keyframes click-ring {
+      from {
+        opacity: 1;
+        transform: translate(-50%, -50%) scale(0.3);
+      }
+      to {
+        opacity: 0;
+        transform: translate(-50%, -50%) scale(1);
+      }
     }
     .image-stage {
       display: grid;

@@ -16,7 +16,6 @@ import type { Playback, ShownState, StreamInput, StreamState } from '../core/str
 import { CONNECTING, shownState, stepStream } from '../core/stream-state.ts';
 import type { GapReason, Refusal } from '../core/words.ts';
 import { stateText } from '../core/words.ts';
-import type { Socket } from '../stream/live-stream.ts';
 import { LiveStream } from '../stream/live-stream.ts';
 import type { ReadApi } from './api.ts';
 import { ApiFault } from './api.ts';
@@ -31,6 +30,8 @@ const BEGIN_BUFFER_MS = 3_000;
 /** History that pauses for this long is taken as complete, should the gateway not have said so. */
 const HISTORY_SILENCE_MS = 4_000;
 const SIGNALS_FETCHED_MAX = 400;
+/** The session's own facts (its user, its pages) are asked for again this often while it is live and looked at. */
+const FACTS_MS = 5_000;
 /** Shown as catching up from here on, until it is less than the second. */
 const HURRY = { fromMs: 1_000, untilMs: 250 } as const;
 
@@ -223,13 +224,27 @@ export class Replay {
     this.#join = joinMode(this.#session);
     if (this.#join === 'keyframe') this.#followIndex();
     this.#connect();
+    this.#setTimer(FACTS_MS, () => void this.#refreshFacts());
+  }
+
+  /** Once more after the end, for the last counts. */
+  async #refreshFacts(): Promise<void> {
+    const wasLive = this.#ended === null;
+    if (!document.hidden) {
+      try {
+        this.#session = await this.#api.session(this.#sessionId);
+      } catch {
+        // The stream knows whether the session can still be had.
+      }
+    }
+    if (!this.#closed && wasLive) this.#setTimer(FACTS_MS, () => void this.#refreshFacts());
   }
 
   #connect(): void {
     this.#live = new LiveStream(
       this.#join,
       {
-        open: (from) => this.#api.openLive(this.#sessionId, from) as unknown as Socket,
+        open: (from) => this.#api.openLive(this.#sessionId, from),
         probe: () =>
           this.#api.session(this.#sessionId).then(
             () => null,

@@ -1,5 +1,5 @@
 import type { Position, PositionedFrame } from '@playhead/schemas';
-import { Replayer, ReplayerEvents } from 'rrweb';
+import { EventType, Replayer, ReplayerEvents } from 'rrweb';
 import type { DomEvent } from '../core/rrweb-frame.ts';
 import { isDomKeyframe } from '../core/rrweb-frame.ts';
 import { insertTimed, lastAtOrBefore } from '../core/timeline.ts';
@@ -14,7 +14,6 @@ interface DomEntry {
   readonly events: readonly ReplayerEvent[];
 }
 
-const TYPE_META = 4;
 /** A step over more frames than this is rebuilt from the keyframe before it: that is quicker than playing them. */
 const STEP_FRAMES_MAX = 300;
 /** Events that throw are taken out one by one, up to this many; then the window is left as it is. */
@@ -174,7 +173,7 @@ export class DomStage implements Stage {
           context.events.push(event);
         }
       }
-      if (context.events[0]?.type !== TYPE_META) context.events.unshift(unknownMeta(context.events[0]?.timestamp ?? timeMs));
+      if (context.events[0]?.type !== EventType.Meta) context.events.unshift(unknownMeta(context.events[0]?.timestamp ?? timeMs));
       this.#dirty = false;
     }
     for (let poisoned = 0; poisoned <= POISON_MAX; poisoned++) {
@@ -209,7 +208,7 @@ export class DomStage implements Stage {
   }
 
   #resize(size: { readonly width: number; readonly height: number }): void {
-    this.#size = { width: Number(size.width) || UNKNOWN_VIEWPORT.width, height: Number(size.height) || UNKNOWN_VIEWPORT.height };
+    this.#size = size.width > 0 && size.height > 0 ? size : UNKNOWN_VIEWPORT;
     this.#fit();
   }
 
@@ -226,7 +225,7 @@ export class DomStage implements Stage {
 function firstDrawable(entries: readonly DomEntry[]): number {
   const keyframe = entries.findIndex((entry) => isDomKeyframe(entry.events as unknown as DomEvent[]));
   if (keyframe <= 0) return keyframe;
-  const hasMeta = (entry: DomEntry | undefined): boolean => entry?.events.some((event) => event.type === TYPE_META) ?? false;
+  const hasMeta = (entry: DomEntry | undefined): boolean => entry?.events.some((event) => event.type === EventType.Meta) ?? false;
   if (hasMeta(entries[keyframe])) return keyframe;
   for (let index = keyframe - 1; index >= 0; index--) if (hasMeta(entries[index])) return index;
   return keyframe;
@@ -235,12 +234,12 @@ function firstDrawable(entries: readonly DomEntry[]): number {
 function lastMetaBefore(events: readonly ReplayerEvent[], timeMs: number): number {
   return Math.max(
     0,
-    events.findLastIndex((event) => event.type === TYPE_META && event.timestamp <= timeMs),
+    events.findLastIndex((event) => event.type === EventType.Meta && event.timestamp <= timeMs),
   );
 }
 
 function unknownMeta(timestamp: number): ReplayerEvent {
-  return { type: TYPE_META, data: { href: '', ...UNKNOWN_VIEWPORT }, timestamp };
+  return { type: EventType.Meta, data: { href: '', ...UNKNOWN_VIEWPORT }, timestamp };
 }
 
 /** A finger is drawn as a circle, not as an arrow. */

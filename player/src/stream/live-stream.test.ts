@@ -15,26 +15,27 @@ const frame = (offset: number, index = 0): PositionedFrame => ({
   payload: new Uint8Array(),
 });
 
+type Listeners = { message: ((event: { data: unknown }) => void)[]; close: ((event: { code: number }) => void)[] };
+
 /** A network of one viewer: opens sockets that the test speaks through, and timers that it fires. */
 function aNetwork(join: JoinMode = 'start', refusal: Refusal | null = null) {
-  const opened: { from: string; socket: Socket & { closed: boolean } }[] = [];
+  const opened: { from: string; closed: boolean; listeners: Listeners }[] = [];
   const timers: { ms: number; run: () => void }[] = [];
   const heard: string[] = [];
   const stream = new LiveStream(
     join,
     {
       open: (from) => {
+        const entry = { from, closed: false, listeners: { message: [], close: [] } as Listeners };
+        opened.push(entry);
         const socket = {
-          binaryType: '',
-          onmessage: null,
-          onclose: null,
-          closed: false,
+          binaryType: 'blob',
+          addEventListener: (type: keyof Listeners, listener: never) => entry.listeners[type].push(listener),
           close: () => {
-            socket.closed = true;
+            entry.closed = true;
           },
-        } as Socket & { closed: boolean };
-        opened.push({ from, socket });
-        return socket;
+        };
+        return socket as unknown as Socket;
       },
       probe: () => Promise.resolve(refusal),
       setTimer: (ms, run) => {
@@ -55,24 +56,27 @@ function aNetwork(join: JoinMode = 'start', refusal: Refusal | null = null) {
       fault: () => heard.push('fault'),
     },
   );
-  const socket = () => {
-    const last = opened.at(-1)?.socket;
+  const newest = () => {
+    const last = opened.at(-1);
     if (!last) throw new Error('no socket was opened');
     return last;
+  };
+  const say = (data: unknown): void => {
+    for (const listener of newest().listeners.message) listener({ data });
   };
   return {
     stream,
     opened,
     timers,
     heard,
-    welcome: () =>
-      socket().onmessage?.({ data: JSON.stringify({ type: 'welcome', version: 1, session: {} as SessionInfo, serverTimeMs: 1 }) }),
-    frames: (...frames: PositionedFrame[]) =>
-      socket().onmessage?.({ data: encodeFramesMessage({ receivedAtMs: 0, sentAtMs: 0, frames }).slice().buffer }),
-    say: (data: unknown) => socket().onmessage?.({ data }),
-    lose: (code = 1006) => socket().onclose?.({ code }),
+    say,
+    newest,
+    welcome: () => say(JSON.stringify({ type: 'welcome', version: 1, session: {} as SessionInfo, serverTimeMs: 1 })),
+    frames: (...frames: PositionedFrame[]) => say(encodeFramesMessage({ receivedAtMs: 0, sentAtMs: 0, frames }).slice().buffer),
+    lose: (code = 1006) => {
+      for (const listener of newest().listeners.close) listener({ code });
+    },
     fire: () => timers.shift()?.run(),
-    socket,
   };
 }
 
@@ -125,7 +129,7 @@ describe('the stream of a session', () => {
     const net = aNetwork();
     net.welcome();
     net.fire();
-    expect(net.socket().closed).toBe(true);
+    expect(net.newest().closed).toBe(true);
     expect(net.heard).toEqual(['welcome', 'dropped']);
     net.fire();
     expect(net.opened.length).toBe(2);
@@ -162,8 +166,9 @@ describe('the stream of a session', () => {
 
   test('is silent after it was closed', () => {
     const net = aNetwork();
-    const before = net.socket();
     net.stream.close();
-    expect([before.closed, before.onmessage, net.timers.length]).toEqual([true, null, 0]);
+    net.frames(frame(1));
+    net.lose();
+    expect([net.newest().closed, net.heard, net.timers.length]).toEqual([true, [], 0]);
   });
 });

@@ -6,9 +6,9 @@ import type { Refusal } from '../core/words.ts';
 
 /** What a socket has to offer; a browser's WebSocket does. */
 export interface Socket {
-  binaryType: string;
-  onmessage: ((event: { readonly data: unknown }) => void) | null;
-  onclose: ((event: { readonly code: number }) => void) | null;
+  binaryType: 'arraybuffer' | 'blob';
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void;
+  addEventListener(type: 'close', listener: (event: { readonly code: number }) => void): void;
   close(): void;
 }
 
@@ -76,10 +76,7 @@ export class LiveStream {
     this.#cancelTimer();
     const socket = this.#socket;
     this.#socket = null;
-    if (!socket) return;
-    socket.onmessage = null;
-    socket.onclose = null;
-    socket.close();
+    socket?.close();
   }
 
   #connect(): void {
@@ -87,8 +84,13 @@ export class LiveStream {
     const from = this.#fromStart || this.#last === null ? (this.#fromStart ? 'start' : this.#join) : formatPosition(this.#last);
     const socket = this.#around.open(from);
     socket.binaryType = 'arraybuffer';
-    socket.onmessage = ({ data }) => this.#take(data);
-    socket.onclose = ({ code }) => this.#lost(code);
+    // A socket that was given up may still speak: it is not listened to.
+    socket.addEventListener('message', ({ data }) => {
+      if (this.#socket === socket) this.#take(data);
+    });
+    socket.addEventListener('close', ({ code }) => {
+      if (this.#socket === socket) this.#lost(code);
+    });
     this.#socket = socket;
     this.#watchSilence();
   }
