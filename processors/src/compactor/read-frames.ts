@@ -28,7 +28,7 @@ export async function readFrames(offset: Offset, upload: Upload, read?: ReadUplo
 
 /**
  * Payloads are views. A small payload can keep a large buffer in memory (one good frame of a body that is damaged behind
- * it), which no count of bytes would show: such payloads are copied.
+ * it), which no count of bytes would show: such payloads are copied together into one buffer of their size.
  */
 function withoutWaste(frames: readonly PositionedFrame[]): readonly PositionedFrame[] {
   const buffers = new Set<ArrayBufferLike>();
@@ -41,5 +41,12 @@ function withoutWaste(frames: readonly PositionedFrame[]): readonly PositionedFr
     heldBytes += payload.buffer.byteLength;
   }
   if (heldBytes <= 2 * payloadBytes + WASTE_BYTES_MAX) return frames;
-  return frames.map((frame) => ({ ...frame, payload: frame.payload.slice() }));
+  const copy = new Uint8Array(payloadBytes);
+  let end = 0;
+  return frames.map(({ position, windowId, track, keyframe, timestampMs, payload: view }) => {
+    const payload = copy.subarray(end, end + view.length);
+    payload.set(view);
+    end += view.length;
+    return { position, windowId, track, keyframe, timestampMs, payload };
+  });
 }

@@ -1,0 +1,25 @@
+import { encodeFrames, NO_OFFSET, nextOffset } from '@playhead/schemas';
+import { aDomKeyframe, anUpload, uploadsOf } from '@playhead/testkit';
+import { positionFrames, readUpload } from '@playhead/uploads';
+import { expect, test } from 'vitest';
+import { readFrames } from '../src/compactor/read-frames.ts';
+
+const OFFSET = nextOffset(NO_OFFSET);
+
+test('[FC11] a small payload keeps no large body in memory', async () => {
+  const good = encodeFrames([aDomKeyframe()]);
+  const body = new Uint8Array(8 * 1024 * 1024);
+  body.set(good);
+  const upload = anUpload({ body });
+  const { frames, fault } = await readFrames(OFFSET, upload);
+  expect(fault).not.toBeNull();
+  expect(frames).toEqual(positionFrames(upload, OFFSET, readUpload(upload).frames));
+  expect(frames[0]?.payload.buffer.byteLength).toBe(aDomKeyframe().payload.length);
+});
+
+test('payloads that fill their body are not copied', async () => {
+  const [upload] = uploadsOf(1);
+  if (!upload) throw new Error('no upload');
+  const { frames } = await readFrames(OFFSET, upload);
+  expect(new Set(frames.map(({ payload }) => payload.buffer))).toEqual(new Set([upload.body.buffer]));
+});
