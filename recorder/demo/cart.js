@@ -4,7 +4,10 @@ import { $, readCart, toast, totals, writeCart } from './shop.js';
 const FREE_FROM = 8000;
 
 function change(line, quantity) {
-  writeCart(readCart().map((other) => (other.id === line.id && other.glaze === line.glaze ? { ...other, quantity } : other)));
+  const lines = readCart();
+  const changed = lines.find((other) => other.id === line.id && other.glaze === line.glaze);
+  if (changed) changed.quantity = quantity;
+  writeCart(lines);
   if (quantity === 0) toast(`${productOf(line.id).name} was taken out`);
   draw();
 }

@@ -40,7 +40,7 @@ function draw() {
       (product) =>
         (kind === 'All' || product.kind === kind) && `${product.name} ${product.kind} ${product.text}`.toLowerCase().includes(wanted),
     )
-    .sort(ORDERS[sort.value]);
+    .toSorted(ORDERS[sort.value]);
   $('.grid').replaceChildren(...found.map(card));
   $('.none').hidden = found.length > 0;
   $('.none q').textContent = search.value;

@@ -124,7 +124,7 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
   const stop = record({
     emit: (event) => {
       try {
-        take(event as unknown as RrwebEvent);
+        take(event);
       } catch {
         // What cannot be scrubbed does not leave.
       }

@@ -42,7 +42,7 @@ describe.runIf(NO_BROWSER === undefined)(`sessions and windows in a browser${NO_
     await context.close();
     await site.close();
     await ingest.close();
-    expect(errors).toEqual([]);
+    if (errors.length > 0) throw new Error(`the page had errors: ${errors.join('; ')}`);
   });
 
   const keyframesOf = (windowId: string): number =>
@@ -131,7 +131,7 @@ describe.runIf(NO_BROWSER === undefined)(`sessions and windows in a browser${NO_
       ingest.stored.some((upload) => upload.sessionId !== first && JSON.stringify(upload.frames.map(jsonOf)).includes('"kind":"click"')),
     );
     const second = ingest.stored.filter((upload) => upload.sessionId !== first);
-    expect(second.flatMap((upload) => upload.frames).filter((frame) => frame.track === 'dom')[0]?.keyframe).toBe(true);
+    expect(second.flatMap((upload) => upload.frames).find((frame) => frame.track === 'dom')?.keyframe).toBe(true);
     expect(await page.evaluate(() => window.playhead?.sessionId)).toBe(second[0]?.sessionId);
   });
 

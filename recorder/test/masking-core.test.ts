@@ -172,24 +172,21 @@ describe('DOM events', () => {
     expect(input(1, { tag: 'input', type: 'password' })).toMatchObject({ text: '********' });
   });
 
-  test('[RC1] events of any shape are survived', () => {
+  test('[RC1] events that hold nothing to mask stay as they are', () => {
+    const source = fc.integer({ min: 1, max: 15 }).filter((number) => number !== 5);
     fc.assert(
-      fc.property(fc.record({ type: fc.integer({ min: 0, max: 7 }), data: fc.anything() }), (event) => {
-        scrubEvent(structuredCloneable(event), rules({}));
+      fc.property(fc.integer({ min: 0, max: 7 }), source, fc.jsonValue(), (type, number, rest) => {
+        const event = () => ({ type, data: { source: number, rest } });
+        const scrubbed = event();
+        scrubEvent(scrubbed, rules({}));
+        expect(scrubbed).toEqual(event());
       }),
       { numRuns: 50 },
     );
   });
 
   test('[RC2] the mask of a password is the same for every password', () => {
-    fc.assert(fc.property(fc.string({ minLength: 1 }), (value) => maskValue(value, 'password') === '********'));
+    fc.assert(fc.property(fc.string({ minLength: 1 }), (value) => void expect(maskValue(value, 'password')).toBe('********')));
     expect(maskValue('', 'password')).toBe('');
   });
 });
-
-/** Only shapes that rrweb could send: plain data with a plain tree. */
-function structuredCloneable(event: { type: number; data: unknown }): { type: number; data: unknown } {
-  return typeof event.data === 'object'
-    ? { type: event.type, data: { source: 1, ...event.data, node: undefined, adds: undefined, texts: undefined, attributes: undefined } }
-    : event;
-}
