@@ -53,9 +53,9 @@ export class Site {
   }
 
   /** @param attributes of the script tag, beside key and endpoint */
-  page(path: string, endpoint: string, body: string, attributes = ''): string {
+  page(path: string, endpoint: string, body: string, attributes = '', head = ''): string {
     const tag = `<script async src="/recorder.js" data-key="pk_test_key" data-endpoint="${endpoint}" ${attributes}></script>`;
-    this.pages.set(path, `<!doctype html><html lang="en"><head><title>Test ${path}</title>${tag}</head><body>${body}</body></html>`);
+    this.pages.set(path, `<!doctype html><html lang="en"><head><title>Test ${path}</title>${head}${tag}</head><body>${body}</body></html>`);
     return `${this.origin}${path}`;
   }
 
