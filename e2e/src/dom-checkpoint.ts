@@ -3,7 +3,7 @@ import type { JSHandle, Page } from 'playwright-core';
 /**
  * What a person would call the state of a page: its elements with their classes, texts, links and field contents, and how far it is
  * scrolled. Scripts, styles and the head are left out: the replay has no scripts, and the recorder inlines style sheets.
- * Fields are masked by the recorder, one `*` a character, so they are compared as such.
+ * The recorder masks fields and masked texts, one `*` a character, so they are compared as such.
  */
 export interface DomCheckpoint {
   readonly lines: readonly string[];
@@ -17,7 +17,8 @@ function readDocument(page: Document): DomCheckpoint {
   const lines: string[] = [];
   const visit = (node: Node, depth: number): void => {
     if (node.nodeType === 3) {
-      const text = (node.nodeValue ?? '').replaceAll(/\s+/g, ' ').trim();
+      const shown = (node.nodeValue ?? '').replaceAll(/\s+/g, ' ').trim();
+      const text = node.parentElement?.closest('.playhead-mask, [data-playhead-mask]') ? shown.replaceAll(/\S/g, '*') : shown;
       if (text !== '') lines.push(`${' '.repeat(depth)}"${text}"`);
       return;
     }
@@ -29,8 +30,9 @@ function readDocument(page: Document): DomCheckpoint {
     if (classes.length > 0) words.push(`.${classes.join('.')}`);
     for (const name of kept) if (element.hasAttribute(name)) words.push(`${name}=${element.getAttribute(name)}`);
     if ('href' in element && typeof element.href === 'string') words.push(`href=${element.href}`);
-    if ('value' in element && typeof element.value === 'string' && ['INPUT', 'TEXTAREA'].includes(element.tagName)) {
-      words.push(`value=${'*'.repeat(element.value.length)}`);
+    if (element.tagName === 'INPUT' || element.tagName === 'TEXTAREA') {
+      const field = element as HTMLInputElement;
+      words.push(field.type === 'radio' || field.type === 'checkbox' ? `checked=${field.checked}` : `value=${'*'.repeat(field.value.length)}`);
     }
     lines.push(' '.repeat(depth) + words.join(' '));
     for (const child of element.childNodes) visit(child, depth + 1);
