@@ -1,0 +1,55 @@
+import { constants } from 'node:zlib';
+
+/** One call of zlib's gunzip that the caller makes, on this thread or on another one. */
+export interface GunzipCall {
+  readonly input: Uint8Array;
+  readonly options: { readonly maxOutputLength: number; readonly finishFlush?: number };
+}
+
+export type GunzipAnswer = { readonly bytes: Uint8Array } | { readonly error: unknown };
+
+export interface SalvagedGzip {
+  /** All of it, or with a refusal what came out before the fault. Empty when it is too much. */
+  readonly bytes: Uint8Array;
+  readonly refusal: { readonly kind: 'truncated' | 'corrupt' | 'full'; readonly message: string } | null;
+}
+
+/**
+ * Inflates gzip with zlib and salvages what zlib refuses.
+ *
+ * zlib keeps nothing of a call that fails, but it gives all that it has of a body that merely ends too early, when it is
+ * told to flush instead of to finish. So a truncated body takes one more call, and a damaged one is cut before the byte at
+ * which zlib notices: the place is found by halving, in at most log2(body bytes) + 1 calls. Only zlib judges: an inflater
+ * that checks less goes on behind the fault, and pays for hostile code tables.
+ *
+ * @param limit of inflated bytes; beyond it nothing is salvaged
+ */
+export function* gunzipSalvage(body: Uint8Array, limit: number): Generator<GunzipCall, SalvagedGzip, GunzipAnswer> {
+  const whole = yield { input: body, options: { maxOutputLength: limit } };
+  if ('bytes' in whole) return { bytes: whole.bytes, refusal: null };
+  const message = whole.error instanceof Error ? whole.error.message : String(whole.error);
+  const kind = kindOf(whole.error);
+  if (kind === 'full') return { bytes: new Uint8Array(), refusal: { kind, message } };
+
+  const begun = (bytes: number): GunzipCall => ({
+    input: body.subarray(0, bytes),
+    options: { maxOutputLength: limit, finishFlush: constants.Z_SYNC_FLUSH },
+  });
+  let sound = 0;
+  let refused = body.length;
+  if (kind === 'truncated') sound = refused;
+  while (refused - sound > 1) {
+    const middle = Math.floor((sound + refused) / 2);
+    if ('bytes' in (yield begun(middle))) sound = middle;
+    else refused = middle;
+  }
+  // Inflated once more instead of kept from call to call: one inflated body at a time is in memory.
+  const kept = yield begun(sound);
+  return { bytes: 'bytes' in kept ? kept.bytes : new Uint8Array(), refusal: { kind, message } };
+}
+
+function kindOf(error: unknown): 'truncated' | 'corrupt' | 'full' {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_BUFFER_TOO_LARGE') return 'full';
+  return code === 'Z_BUF_ERROR' ? 'truncated' : 'corrupt';
+}
