@@ -25,7 +25,7 @@ export const PLAY_OUT = {
   /** ... and at least until this many newer ones came. */
   samplesMin: 3,
   /** Evenness is worth this much delay and not more: uploads that hold a longer run are shown in jerks. */
-  spreadMaxMs: 3_500,
+  spreadMaxMs: 1_500,
 } as const;
 
 export const NO_PLAY_OUT: PlayOut = { samples: [], delayMs: null };

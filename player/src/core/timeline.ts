@@ -21,6 +21,15 @@ export function compareTimed(a: Timed, b: Timed): number {
 export function insertTimed<T extends Timed>(list: T[], item: T): number {
   const last = list.at(-1);
   if (last === undefined || compareTimed(last, item) < 0) return list.push(item) - 1;
+  const low = firstAtOrAfter(list, item);
+  const there = list[low];
+  if (there !== undefined && compareTimed(there, item) === 0) return -1;
+  list.splice(low, 0, item);
+  return low;
+}
+
+/** Index of the first item that is not shown before `item`; the length when there is none. */
+export function firstAtOrAfter(list: readonly Timed[], item: Timed): number {
   let low = 0;
   let high = list.length;
   while (low < high) {
@@ -29,9 +38,6 @@ export function insertTimed<T extends Timed>(list: T[], item: T): number {
     if (there !== undefined && compareTimed(there, item) < 0) low = middle + 1;
     else high = middle;
   }
-  const there = list[low];
-  if (there !== undefined && compareTimed(there, item) === 0) return -1;
-  list.splice(low, 0, item);
   return low;
 }
 

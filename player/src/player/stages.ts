@@ -61,9 +61,10 @@ export class Stages {
     return events;
   }
 
-  addPicture(windowId: string, picture: Picture): void {
+  /** Takes a picture. False when it is known already, or the window shows pages. */
+  addPicture(windowId: string, picture: Picture): boolean {
     const stage = this.#stages.get(windowId) ?? this.#open(new ImageStage(windowId, this.#source));
-    if (stage instanceof ImageStage) stage.add(picture);
+    return stage instanceof ImageStage && stage.add(picture);
   }
 
   /** @param latest the window in which the visitor was last active */

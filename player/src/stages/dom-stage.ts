@@ -73,6 +73,7 @@ export class DomStage implements Stage {
     const entry = { timestampMs: frame.timestampMs, position: frame.position, events: events as unknown as ReplayerEvent[] };
     const index = insertTimed(this.#entries, entry);
     if (index === -1) return;
+    if (this.#first === -1 && !isDomKeyframe(events)) return;
     if (this.#first === -1 || index <= this.#first) {
       this.#first = firstDrawable(this.#entries);
       this.#dirty = true;

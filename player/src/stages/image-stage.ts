@@ -1,7 +1,7 @@
 import type { Position } from '@playhead/schemas';
 import { formatPosition, imageType } from '@playhead/schemas';
 import { ByteLru } from '../core/byte-lru.ts';
-import { compareTimed, insertTimed, lastAtOrBefore } from '../core/timeline.ts';
+import { compareTimed, firstAtOrAfter, insertTimed, lastAtOrBefore } from '../core/timeline.ts';
 import type { Displayed, Stage } from './stage.ts';
 
 /** One picture: its bytes, as long as they are kept, or where to get them. */
@@ -18,8 +18,6 @@ export interface PictureSource {
   /** Bytes of a stored picture. */
   fetch(position: Position, signal: AbortSignal): Promise<Uint8Array>;
   onFault(cause: unknown): void;
-  /** A picture was drawn. */
-  onDrawn(): void;
 }
 
 /** Decoded pictures: 4 bytes a pixel. A phone's picture at half size is about 1.3 MB. */
@@ -68,21 +66,18 @@ export class ImageStage implements Stage {
     this.element.append(this.canvas);
   }
 
-  /** Takes a picture of the stream, or of the index (`bytes` null). One that is known gains what it lacks. */
-  add(picture: Picture): void {
-    const index = insertTimed(this.pictures, picture);
-    if (index === -1) {
-      const known = this.pictures[lastAtOrBefore(this.pictures, picture.timestampMs)];
-      const there = known && compareTimed(known, picture) === 0 ? known : this.pictures.find((one) => compareTimed(one, picture) === 0);
-      if (!there) return;
-      if (picture.stored) there.stored = true;
-      return;
+  /** Takes a picture of the stream, or of the index (`bytes` null). False when it is known: then it gains what it lacks. */
+  add(picture: Picture): boolean {
+    if (insertTimed(this.pictures, picture) === -1) {
+      const there = this.pictures[firstAtOrAfter(this.pictures, picture)];
+      if (there && picture.stored) there.stored = true;
+      return false;
     }
     if (picture.bytes) this.#streamedBytes += picture.bytes.length;
     this.#dropStreamed();
+    return true;
   }
 
-  /** Whether the moment can be drawn from what is here. */
   show(timeMs: number, moving: boolean): void {
     const jumped = timeMs < this.#timeMs || timeMs - this.#timeMs > 5_000;
     this.#timeMs = timeMs;
@@ -177,7 +172,6 @@ export class ImageStage implements Stage {
     this.canvas.getContext('2d')?.drawImage(bitmap, 0, 0);
     this.#shown = picture;
     this.canvas.dataset['position'] = formatPosition(picture.position);
-    this.#source.onDrawn();
   }
 
   /** Forgets the bytes of pictures that can be fetched again, oldest first, when too many are kept. */

@@ -1,0 +1,4 @@
+/** The viewer's clock: Unix ms that never step back. */
+export function viewerNow(): number {
+  return performance.timeOrigin + performance.now();
+}
