@@ -121,7 +121,6 @@ export class SessionListPage extends LitElement {
   }
 
   #line(session: SessionInfo): TemplateResult {
-    const faults = faultsOf(session);
     const device = deviceText(session.facts);
     const duration = session.live ? Math.max(session.durationMs, this.now - session.startedAtMs) : session.durationMs;
     return html`<a class="line ${session.live ? 'is-live' : ''}" role="row" href="/sessions/${session.sessionId}" data-session=${session.sessionId}>
@@ -134,9 +133,7 @@ export class SessionListPage extends LitElement {
       </span>
       <span class="started" role="cell" title=${new Date(session.startedAtMs).toLocaleString()}>${agoText(session.startedAtMs, this.now)}</span>
       <span class="right num duration" role="cell">${clockText(duration)}</span>
-      <span class="right num fact ${pagesOf(session) > 0 ? '' : 'none'}" role="cell" data-label="pages">${pagesOf(session)}</span>
-      <span class="right num fact ${pressesOf(session) > 0 ? '' : 'none'}" role="cell" data-label="clicks">${pressesOf(session)}</span>
-      <span class="right num fact ${faults > 0 ? 'bad' : 'none'}" role="cell" data-label="errors">${faults}</span>
+      ${countCell(pagesOf(session), 'page')} ${countCell(pressesOf(session), 'click')} ${countCell(faultsOf(session), 'error', 'bad')}
     </a>`;
   }
 
@@ -186,6 +183,11 @@ export class SessionListPage extends LitElement {
       ${[1, 2, 3, 4].map(() => html`<div class="line bone"><span></span></div>`)}
     </div>`;
   }
+}
+
+/** A number under its column's name; on phones, where columns have no names, with its noun, and left out when it is 0. */
+function countCell(value: number, noun: string, emphasis = ''): TemplateResult {
+  return html`<span class="right num fact ${value > 0 ? emphasis : 'none'}" role="cell" data-label=${value === 1 ? noun : `${noun}s`}>${value}</span>`;
 }
 
 /** The path of the page that was visited last; '' when none is known. */

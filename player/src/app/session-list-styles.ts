@@ -278,20 +278,21 @@ export const listStyles = css`
     .page {
       padding: 18px 12px 40px;
     }
-    .names {
+    .line.names {
       display: none;
     }
     .line {
       display: flex;
       flex-wrap: wrap;
       gap: 3px 12px;
-      padding: 12px 14px;
+      padding: 12px 14px 12px 62px;
     }
     .names + .line {
       border-top: 0;
     }
     .who {
-      flex: 1 0 100%;
+      flex: 1 0 calc(100% + 48px);
+      margin-left: -48px;
     }
     .line > .right,
     .started {
@@ -308,9 +309,6 @@ export const listStyles = css`
     }
     .line > .none {
       display: none;
-    }
-    .started {
-      margin-left: 48px;
     }
   }
 `;
