@@ -3,10 +3,10 @@ import type { FileHandle } from 'node:fs/promises';
 import { link, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BlockStore, ByteRange, StoredObject } from '@playhead/ports';
+import { checkObjectKey, isKeySegment } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 import { Folders, syncFolder } from './folders.ts';
 import { sweepIncoming, writeIncoming } from './incoming.ts';
-import { checkKey, isSegment } from './object-key.ts';
 
 export interface DiskBlocksOptions {
   /** A directory on a file system with hard links that tells upper from lower case; made when it is not there. */
@@ -131,7 +131,7 @@ class DiskBlocks implements BlockStore {
 
   async *list(prefix: string): AsyncGenerator<StoredObject> {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-    if (!folder.split('/').slice(0, -1).every(isSegment)) return;
+    if (!folder.split('/').slice(0, -1).every(isKeySegment)) return;
     yield* this.#listFolder(folder, prefix);
   }
 
@@ -139,7 +139,7 @@ class DiskBlocks implements BlockStore {
   async *#listFolder(folder: string, prefix: string): AsyncGenerator<StoredObject> {
     const keys: string[] = [];
     for (const entry of await this.#entries(folder)) {
-      if (!isSegment(entry.name)) continue;
+      if (!isKeySegment(entry.name)) continue;
       const key = `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`;
       if (key.startsWith(prefix)) keys.push(key);
     }
@@ -178,7 +178,7 @@ class DiskBlocks implements BlockStore {
   async close(): Promise<void> {}
 
   #pathOf(key: string): string {
-    checkKey(key);
+    checkObjectKey(key);
     return join(this.#objects, key);
   }
 }

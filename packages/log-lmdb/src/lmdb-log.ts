@@ -1,11 +1,8 @@
-import type { EventLog, LogBatch, LogBounds, LogRecord, Membership, ReadOptions, RecordCodec } from '@playhead/ports';
-import { systemClock } from '@playhead/ports';
+import type { EventLog, LogBatch, LogBounds, LogRecord, Membership, PartitionWork, ReadOptions, RecordCodec } from '@playhead/ports';
+import { Latch, PartitionGroups, systemClock } from '@playhead/ports';
 import type { Offset, Partition, Topic, TopicRecords } from '@playhead/schemas';
 import { LIMITS, nextOffset, PlayheadError, TOPIC_NAMES, TOPICS, toOffset } from '@playhead/schemas';
 import { CommitQueue } from './commit-queue.ts';
-import type { PartitionWork } from './groups.ts';
-import { Groups } from './groups.ts';
-import { Latch } from './latch.ts';
 import type { LmdbStore } from './lmdb-store.ts';
 import { messageOf, openLmdbStore } from './lmdb-store.ts';
 import { boundsOfKeys, decodeValue, encodeValue, keyOf, LAYOUT_VERSION, offsetOf } from './record-layout.ts';
@@ -91,7 +88,7 @@ class LmdbLog implements EventLog {
   readonly #now: () => number;
   readonly #states: ReadonlyMap<Topic, readonly PartitionState[]>;
   readonly #queue: CommitQueue;
-  readonly #groups: Groups;
+  readonly #groups: PartitionGroups;
   readonly #closing = new AbortController();
   #trimming: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
@@ -102,7 +99,7 @@ class LmdbLog implements EventLog {
     this.#codec = codec;
     this.#now = now;
     this.#queue = new CommitQueue((puts) => store.commit({ puts }), commitTimeoutMs);
-    this.#groups = new Groups(partitions, (ms, run) => systemClock.setTimer(ms, run));
+    this.#groups = new PartitionGroups(partitions, (ms, run) => systemClock.setTimer(ms, run));
     this.#states = new Map(
       TOPIC_NAMES.map((topic) => [topic, Array.from({ length: partitions }, (_, partition) => stateOf(store, topic, partition))]),
     );

@@ -1,4 +1,4 @@
-import type { Flush, FlushBlock, Offset, Partition, SessionFact, SessionInfo, Signal, Position } from '@playhead/schemas';
+import type { Flush, FlushBlock, Offset, Partition, Position, SessionFact, SessionInfo, Signal } from '@playhead/schemas';
 
 /**
  * What is known of sessions, for lists, players and analysts. A projection of the log: everything in it can be rebuilt.

@@ -1,4 +1,5 @@
 import type { BlockStore, StoredObject } from '@playhead/ports';
+import { checkObjectKey } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 
 /** A block store in memory. Bytes are copied in and out, so that nobody can change an object afterwards. */
@@ -6,13 +7,13 @@ export function memoryBlocks(): BlockStore {
   const objects = new Map<string, Uint8Array>();
   return {
     async put(key, bytes) {
-      checkKey(key);
+      checkObjectKey(key);
       if (objects.has(key)) return 'exists';
       objects.set(key, Uint8Array.from(bytes));
       return 'created';
     },
     async get(key, range) {
-      checkKey(key);
+      checkObjectKey(key);
       const bytes = objects.get(key);
       if (!bytes) throw new PlayheadError('not_found', `no object ${key}`);
       if (!range) return Uint8Array.from(bytes);
@@ -25,7 +26,7 @@ export function memoryBlocks(): BlockStore {
       return bytes.slice(offset, offset + length);
     },
     async size(key) {
-      checkKey(key);
+      checkObjectKey(key);
       return objects.get(key)?.length ?? null;
     },
     async *list(prefix): AsyncGenerator<StoredObject> {
@@ -37,16 +38,9 @@ export function memoryBlocks(): BlockStore {
       }
     },
     async delete(key) {
-      checkKey(key);
+      checkObjectKey(key);
       objects.delete(key);
     },
     async close() {},
   };
-}
-
-const KEY = /^[A-Za-z0-9._-]{1,255}(\/[A-Za-z0-9._-]{1,255})*$/;
-
-function checkKey(key: string): void {
-  const fits = key.length <= 512 && KEY.test(key) && !key.split('/').some((segment) => segment === '.' || segment === '..');
-  if (!fits) throw new PlayheadError('invalid_request', 'not a key of the block store', { details: { key: key.slice(0, 512) } });
 }

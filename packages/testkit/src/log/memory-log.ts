@@ -1,9 +1,7 @@
 import type { Clock, EventLog, LogBatch, LogBounds, LogRecord, ReadOptions, RecordCodec } from '@playhead/ports';
-import { systemClock } from '@playhead/ports';
+import { Latch, PartitionGroups, systemClock } from '@playhead/ports';
 import type { Offset, Partition, Topic, TopicRecords } from '@playhead/schemas';
 import { PlayheadError, TOPICS, toOffset } from '@playhead/schemas';
-import { Groups } from './groups.ts';
-import { Latch } from './latch.ts';
 
 export interface MemoryLogOptions {
   readonly partitions: number;
@@ -43,7 +41,7 @@ const RECORD_BYTES = 256;
 export function memoryLog(options: MemoryLogOptions): EventLog {
   const { partitions, codec, now = Date.now, holeEvery = 0, setTimer = (ms, run) => systemClock.setTimer(ms, run) } = options;
   const logs = new Map<string, PartitionLog>();
-  const groups = new Groups(partitions, setTimer);
+  const groups = new PartitionGroups(partitions, setTimer);
   const closing = new AbortController();
 
   function logOf(topic: Topic, partition: Partition): PartitionLog {

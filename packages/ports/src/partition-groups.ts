@@ -1,16 +1,18 @@
-import type { Clock, Membership } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
+import type { Membership } from './event-log.ts';
+import type { Clock } from './runtime.ts';
 
+/** What a member does with a partition until the signal aborts. */
 export type PartitionWork = (partition: number, signal: AbortSignal) => Promise<void>;
 
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
 
 /**
- * Consumer groups among the members of one process: partition p falls to member p mod members, in order of joining.
+ * The groups of a log (rules EL10, EL11) among the members of one process: partition p falls to member p mod members, in order of joining.
  * A partition is given on only when the work before it has settled, so it is never worked on twice at a time.
  */
-export class Groups {
+export class PartitionGroups {
   readonly #partitions: number;
   readonly #setTimer: Clock['setTimer'];
   readonly #groups = new Map<string, Group>();
@@ -21,6 +23,7 @@ export class Groups {
     this.#setTimer = setTimer;
   }
 
+  /** @throws {PlayheadError} `log_unavailable` after `close` */
   join(name: string, work: PartitionWork): Membership {
     if (this.#closed) throw new PlayheadError('log_unavailable', 'the log is closed');
     let group = this.#groups.get(name);
@@ -31,6 +34,7 @@ export class Groups {
     return group.join(work);
   }
 
+  /** Aborts all work of all groups and waits for it. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#groups.values()].map((group) => group.close()));
