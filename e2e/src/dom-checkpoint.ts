@@ -43,7 +43,11 @@ function readDocument(page: Document): DomCheckpoint {
 
 /** The page as it is in the recorded browser. */
 export async function recordedCheckpoint(page: Page): Promise<DomCheckpoint> {
-  const shown = await page.evaluateHandle(() => document);
+  return documentCheckpoint(await page.evaluateHandle(() => document));
+}
+
+/** The same of any document that a page can reach. */
+export async function documentCheckpoint(shown: JSHandle<Document>): Promise<DomCheckpoint> {
   return shown.evaluate(readDocument);
 }
 

@@ -2,8 +2,8 @@ import { appendFileSync } from 'node:fs';
 import type { Reporter, TestModule } from 'vitest/node';
 
 /**
- * Ends a run with what did not run and why, and the totals alone on the last line. A file that cannot be loaded, and an
- * error outside of any test, count as failures.
+ * Ends a run with what did not run and why, and the totals alone on the last line. A file that cannot be loaded, a
+ * hook that fails, and an error outside of any test count as failures.
  */
 export default class TotalsReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
@@ -11,7 +11,8 @@ export default class TotalsReporter implements Reporter {
     let failed = unhandled.length;
     const skipped: string[] = [];
     for (const module of modules) {
-      if (module.state() === 'failed' && module.errors().length > 0) failed++;
+      if (module.errors().length > 0) failed++;
+      for (const suite of module.children.allSuites()) if (suite.errors().length > 0) failed++;
       for (const test of module.children.allTests()) {
         const result = test.result();
         if (result.state === 'passed') passed++;
