@@ -105,8 +105,9 @@ export class PlayheadPlayer extends LitElement {
 
   /** One picture on or back, where pictures are shown and stand still. */
   step(direction: -1 | 1): void {
-    const timeMs = this.#replay?.stages.pictures?.neighbour(direction) ?? null;
-    if (timeMs !== null && this.view?.mode === 'paused') this.#do((replay) => replay.stand(timeMs));
+    if (this.view?.mode !== 'paused') return;
+    const timeMs = this.#replay?.stages.pictures?.neighbour(this.view.timeMs, direction) ?? null;
+    if (timeMs !== null) this.#do((replay) => replay.stand(timeMs));
   }
 
   override connectedCallback(): void {

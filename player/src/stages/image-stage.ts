@@ -103,11 +103,9 @@ export class ImageStage implements Stage {
     return this.#shown;
   }
 
-  /** The moment of the picture before (-1) or behind (1) the one that is wanted; null at the ends. */
-  neighbour(direction: -1 | 1): number | null {
-    if (!this.#wanted) return null;
-    const index = this.pictures.indexOf(this.#wanted);
-    return this.pictures[index + direction]?.timestampMs ?? null;
+  /** The moment of the picture before (-1) or behind (1) the one of `timeMs`; null at the ends. */
+  neighbour(timeMs: number, direction: -1 | 1): number | null {
+    return this.pictures[lastAtOrBefore(this.pictures, timeMs) + direction]?.timestampMs ?? null;
   }
 
   setActive(active: boolean): void {
