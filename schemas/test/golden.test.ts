@@ -18,7 +18,10 @@ import { CONTEXT, FRAMES, frameOf, POSITIONED, RECORDS } from './samples.ts';
 
 describe('golden bytes', () => {
   it('are all tested here', () => {
-    const files = readdirSync(new URL('golden/', import.meta.url)).toSorted();
+    // The schemas of version 1 lie beside them: evolution.test.ts.
+    const files = readdirSync(new URL('golden/', import.meta.url))
+      .filter((name) => name !== 'avsc-v1')
+      .toSorted();
     expect(files).toEqual([...Object.keys(GOLDEN), ...Object.keys(COMPRESSED)].map((name) => `${name}.hex`).toSorted());
   });
 

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BODY_CODECS, BODY_FORMATS, BytesFault, ByteWriter, END_REASONS, TOPIC_NAMES, TRACKS, toOffset } from '../src/index.ts';
 import { AVRO_SCHEMAS, avroCodec } from '../src/records/index.ts';
-import type { Topic, TopicRecords, Upload } from '../src/records/types.ts';
+import type { Flush, SessionStarted, Topic, TopicRecords, Upload } from '../src/records/types.ts';
 import { outcomeOf, RECORDS } from './samples.ts';
 
 interface AvroField {
@@ -204,6 +204,33 @@ describe('foreign bytes', () => {
     writer.raw(bytes.subarray(0, bytes.length - 1));
     writer.zigzag(2 ** 50);
     expect(() => avroCodec.decode('playhead.flushes', writer.bytes())).toThrow(/items in/);
+  });
+
+  it('facts with the names of what every object inherits change no prototype, and are kept but for __proto__', () => {
+    const facts = JSON.parse('{"__proto__":"polluted","constructor":"c","toString":"t","polluted":"p"}') as Record<string, string>;
+    const [upload] = RECORDS['playhead.uploads'];
+    const [flush] = RECORDS['playhead.flushes'];
+    const [started] = RECORDS['playhead.sessions'];
+    const block = Object.assign({}, flush?.blocks[0], { facts });
+    const records = [
+      ['playhead.uploads', { ...upload, facts }, (record: Upload) => record.facts],
+      ['playhead.flushes', { ...flush, blocks: [block] }, (record: Flush) => record.blocks[0]?.facts],
+      ['playhead.sessions', { ...started, facts }, (record: SessionStarted) => record.facts],
+    ] as const;
+    const before = Object.getOwnPropertyNames(Object.prototype);
+    for (const [topic, record, factsOf] of records) {
+      const bytes = avroCodec.encode(topic, record as never);
+      expect(Buffer.from(bytes).includes('__proto__')).toBe(true);
+      const decoded = factsOf(avroCodec.decode(topic, bytes) as never) ?? {};
+      expect(Object.getPrototypeOf(decoded)).toBe(Object.prototype);
+      expect(Object.entries(decoded)).toEqual([
+        ['constructor', 'c'],
+        ['toString', 't'],
+        ['polluted', 'p'],
+      ]);
+    }
+    expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);
+    expect({}).not.toHaveProperty('polluted');
   });
 
   it('an offset below NO_OFFSET is no offset', () => {
