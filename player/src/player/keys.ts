@@ -1,7 +1,7 @@
 import { SPEEDS } from '../core/clock.ts';
 
 export type KeyAction =
-  | { readonly do: 'toggle' | 'live' | 'skip' | 'fullscreen' }
+  | { readonly do: 'toggle' | 'live' | 'skip' | 'fullscreen' | 'first' | 'last' }
   | { readonly do: 'jump'; readonly ms: number }
   | { readonly do: 'step'; readonly direction: -1 | 1 }
   | { readonly do: 'speed'; readonly speed: number };
@@ -14,7 +14,7 @@ interface Key {
 }
 
 /**
- * What a key does in the player: space, ← → (10 s), L (live), `,` `.` (one picture), 1–5 and `<` `>` (speed), S (skip
+ * What a key does in the player: space, ← → (10 s), Home and End, L (live), `,` `.` (one picture), 1–5 and `<` `>` (speed), S (skip
  * inactivity), F (full screen). Undefined for every other key, and for those held with Ctrl, Alt or Meta.
  */
 export function playerKey(event: Key, speed: number): KeyAction | undefined {
@@ -28,6 +28,10 @@ export function playerKey(event: Key, speed: number): KeyAction | undefined {
       return { do: 'jump', ms: -10_000 };
     case 'ArrowRight':
       return { do: 'jump', ms: 10_000 };
+    case 'Home':
+      return { do: 'first' };
+    case 'End':
+      return { do: 'last' };
     case 'l':
     case 'L':
       return { do: 'live' };

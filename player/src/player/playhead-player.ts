@@ -312,6 +312,12 @@ export class PlayheadPlayer extends LitElement {
       case 'jump':
         this.jump(action.ms);
         break;
+      case 'first':
+        this.seek(0);
+        break;
+      case 'last':
+        this.#do((replay) => replay.seek(replay.view.endMs));
+        break;
       case 'live':
         this.goLive();
         break;
