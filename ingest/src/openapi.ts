@@ -104,6 +104,13 @@ const REFUSALS = {
   503: json('Nothing was stored; send it again later (log_unavailable, overloaded).', 'ErrorBody', RETRY_AFTER),
 } as const;
 
+/** What a recorder hears: {@link REPLY_HEADERS}. */
+const HEARD = {
+  [REPLY_HEADERS.flushMs]: { type: 'string', pattern: '^[0-9]+$', description: 'Flush this often from now on, ms.' },
+  [REPLY_HEADERS.keyframe]: { type: 'string', description: 'A watch id: send a keyframe unless one was already sent for it.' },
+  [REPLY_HEADERS.session]: { type: 'string', enum: ['ended'], description: 'The session is over; what comes next is a new one.' },
+} as const;
+
 const COMMON = { tags: ['native door'], security: [{ keyParameter: [] }, { keyHeader: [] }] };
 const SESSION_PARAMS = { type: 'object', required: ['sessionId'], properties: { sessionId: SESSION_ID } } as const;
 
@@ -152,11 +159,7 @@ export const UPLOAD_SCHEMA = {
     204: {
       type: 'null',
       description: 'The upload is durable.',
-      headers: {
-        [REPLY_HEADERS.flushMs]: { type: 'string', pattern: '^[0-9]+$', description: 'Flush this often from now on, ms.' },
-        [REPLY_HEADERS.keyframe]: { type: 'string', description: 'A watch id: send a keyframe unless one was already sent for it.' },
-        [REPLY_HEADERS.session]: { type: 'string', enum: ['ended'], description: 'The session is over; what comes next is a new one.' },
-      },
+      headers: HEARD,
     },
     ...REFUSALS,
   },
@@ -168,6 +171,24 @@ export const END_SCHEMA = {
   summary: 'End a session',
   params: SESSION_PARAMS,
   response: { 204: { type: 'null', description: 'The end is durable.' }, ...REFUSALS },
+};
+
+export const WATCH_SCHEMA = {
+  ...COMMON,
+  operationId: 'waitForWatch',
+  summary: 'Hear at once when somebody begins to watch',
+  description:
+    `Held until the session is watched or ended, at most ${LIMITS.watchPollMs / 1_000} s. Without headers in the answer there is ` +
+    'nothing to hear yet: ask again. For recorders of unwatched sessions, one request at a time each.',
+  params: SESSION_PARAMS,
+  response: {
+    204: { type: 'null', description: 'What there is to hear.', headers: HEARD },
+    401: REFUSALS[401],
+    410: REFUSALS[410],
+    422: json('The session id has a wrong shape (invalid_request).', 'ErrorBody'),
+    500: REFUSALS[500],
+    503: json('Too many requests are held already; ask again later (overloaded).', 'ErrorBody', RETRY_AFTER),
+  },
 };
 
 /** Serves the description of the routes that are registered behind it at GET /openapi.json. */

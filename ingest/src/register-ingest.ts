@@ -12,7 +12,8 @@ import { tailTopic } from './tail-topic.ts';
 
 const PREFIX = '/v1/sessions';
 /** The paths of the native door; under the same prefix the read API lives, which no other origin may call. */
-const DOOR_PATH = /^\/v1\/sessions(?:\/[^/?;#]+\/(?:uploads|end))?(?:[?;#]|$)/;
+const DOOR_PATH = /^\/v1\/sessions(?:\/[^/?;#]+\/(?:uploads|end|watch))?(?:[?;#]|$)/;
+const WATCH_PATH = /^[^?;#]*\/watch(?:[?;#]|$)/;
 /** Browsers cap it: Chrome at two hours, Firefox at a day. */
 const PREFLIGHT_MAX_AGE_S = 86_400;
 
@@ -48,7 +49,7 @@ async function registerDoor(door: FastifyInstance, deps: IngestDeps, settings: I
     delegator: (request: FastifyRequest, answer) =>
       answer(null, {
         origin: DOOR_PATH.test(request.url) ? '*' : false,
-        methods: ['POST'],
+        methods: WATCH_PATH.test(request.url) ? ['GET'] : ['POST'],
         allowedHeaders: ['authorization', 'content-type'],
         exposedHeaders: [...Object.values(REPLY_HEADERS), 'retry-after'],
         maxAge: PREFLIGHT_MAX_AGE_S,

@@ -9,7 +9,7 @@ import { ByteAdmission } from './core/byte-admission.ts';
 import { assertRecordable } from './core/session-id.ts';
 import { readStart, START_BYTES_MAX, startedFact } from './core/start-request.ts';
 import { announcement, readUploadQuery, uploadRecord } from './core/upload-request.ts';
-import { END_SCHEMA, START_SCHEMA, UPLOAD_SCHEMA } from './openapi.ts';
+import { END_SCHEMA, START_SCHEMA, UPLOAD_SCHEMA, WATCH_SCHEMA } from './openapi.ts';
 import { announcedLength, readBody, tooLarge } from './read-body.ts';
 import type { SessionBook } from './session-book.ts';
 import type { IngestDeps, IngestSettings } from './settings.ts';
@@ -22,7 +22,7 @@ interface SessionParams {
   readonly sessionId: string;
 }
 
-/** The three routes of the native door. */
+/** The four routes of the native door. */
 export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings: IngestSettings, book: SessionBook): void {
   const { projects, clock, logger } = deps;
   const admission = new ByteAdmission(settings.inFlightBytesMax);
@@ -123,4 +123,32 @@ export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings
       reply.code(204).header('cache-control', 'no-store');
     },
   );
+
+  const held = new Set<Promise<void>>();
+  let closing = false;
+
+  door.get<{ Params: SessionParams }>(
+    '/:sessionId/watch',
+    { onRequest: authenticate, schema: WATCH_SCHEMA, exposeHeadRoute: false },
+    async (request, reply): Promise<void> => {
+      const projectId = request.getDecorator<string>(PROJECT_DECORATOR);
+      const { sessionId } = request.params;
+      assertRecordable(sessionId, clock.now());
+      // Answered, or the client has left.
+      const over = new Promise<void>((resolve) => reply.raw.once('close', resolve));
+      held.add(over);
+      void over.then(() => held.delete(over));
+      await book.news(projectId, sessionId, over);
+      // A connection that is kept would keep the closing server.
+      if (closing) reply.header('connection', 'close');
+      reply.code(204).headers(book.replyHeaders(projectId, sessionId)).header('cache-control', 'no-store');
+    },
+  );
+
+  // Before connections are cut.
+  door.addHook('preClose', async () => {
+    closing = true;
+    book.close();
+    await Promise.all(held);
+  });
 }

@@ -5,6 +5,10 @@ import { RecentKeys } from './core/recent-keys.ts';
 import { replyHeaders } from './core/reply-headers.ts';
 import { sessionKey } from './core/session-id.ts';
 import { WatchBoard } from './core/watch-board.ts';
+import { NewsWaits } from './news-waits.ts';
+import type { IngestSettings } from './settings.ts';
+
+export type BookBounds = Pick<IngestSettings, 'appendTimeoutMs' | 'sessionsMax' | 'watchPollMs' | 'watchPollsMax'>;
 
 /**
  * What this process knows of sessions, and how it tells the log. Everything known is bounded and only a memory of the log:
@@ -17,32 +21,53 @@ export class SessionBook {
   readonly #announced: RecentKeys;
   readonly #ended: RecentKeys;
   readonly #watches = new WatchBoard();
+  readonly #waits: NewsWaits;
   /** Announcements under way, so that uploads that come together announce once. */
   readonly #announcing = new Map<string, Promise<void>>();
 
-  constructor(log: EventLog, clock: Clock, bounds: { readonly appendTimeoutMs: number; readonly sessionsMax: number }) {
+  constructor(log: EventLog, clock: Clock, bounds: BookBounds) {
     this.#log = log;
     this.#clock = clock;
     this.#appendTimeoutMs = bounds.appendTimeoutMs;
     this.#announced = new RecentKeys(bounds.sessionsMax);
     this.#ended = new RecentKeys(bounds.sessionsMax);
+    this.#waits = new NewsWaits(clock, bounds.watchPollMs, bounds.watchPollsMax);
   }
 
   /** A fact that is in the log, from here or from another process. */
   know(fact: SessionFact): void {
     const key = sessionKey(fact.projectId, fact.sessionId);
     (fact.kind === 'started' ? this.#announced : this.#ended).add(key);
+    if (fact.kind === 'ended') this.#waits.tell(key);
   }
 
   /** A lease that is in the log. */
   see(watch: Watch): void {
-    this.#watches.apply(watch, this.#clock.now());
+    const watched = this.#watches.apply(watch, this.#clock.now());
+    if (watched) this.#waits.tell(sessionKey(watch.projectId, watch.sessionId));
   }
 
   /** What the recorder of a session has to hear now. */
   replyHeaders(projectId: string, sessionId: string): Readonly<Record<string, string>> {
     const watch = this.#watches.newestWatch(projectId, sessionId, this.#clock.now());
     return replyHeaders(watch, this.#ended.has(sessionKey(projectId, sessionId)));
+  }
+
+  /**
+   * Resolves when the recorder of a session has something to hear: at once when it has now, else when the session is watched or
+   * ended, when the time is up, when the client is gone or when ingest closes.
+   *
+   * @param gone resolves when the client has left
+   * @throws {PlayheadError} `overloaded`
+   */
+  async news(projectId: string, sessionId: string, gone: Promise<void>): Promise<void> {
+    if (Object.keys(this.replyHeaders(projectId, sessionId)).length > 0) return;
+    await this.#waits.wait(sessionKey(projectId, sessionId), gone);
+  }
+
+  /** Answers everybody who waits for news, now and from now on. */
+  close(): void {
+    this.#waits.close();
   }
 
   /**

@@ -35,6 +35,10 @@ export interface IngestSettings {
   readonly lingerMs: number;
   /** Sessions remembered as announced, and as ended. */
   readonly sessionsMax: number;
+  /** How long a watch request is held ... */
+  readonly watchPollMs: number;
+  /** ... and how many are at a time. */
+  readonly watchPollsMax: number;
   /** Pause before a reader of the log that failed tries again. */
   readonly tailPauseMs: number;
 }
@@ -56,6 +60,8 @@ export const DEFAULTS: IngestSettings = {
   appendTimeoutMs: 30_000,
   lingerMs: 2_000,
   sessionsMax: 50_000,
+  watchPollMs: LIMITS.watchPollMs,
+  watchPollsMax: LIMITS.watchPollsMax,
   tailPauseMs: 1_000,
 };
 

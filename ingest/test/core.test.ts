@@ -8,6 +8,7 @@ import { RecentKeys } from '../src/core/recent-keys.ts';
 import { uuidv7TimeMs } from '../src/core/session-id.ts';
 import { readStart } from '../src/core/start-request.ts';
 import { readUploadQuery } from '../src/core/upload-request.ts';
+import { WaitingRoom } from '../src/core/waiting-room.ts';
 import { WatchBoard } from '../src/core/watch-board.ts';
 import { NOW_MS, SESSION } from './door.ts';
 
@@ -72,8 +73,8 @@ describe('WatchBoard', () => {
 
   test('[IN22] a lease that has expired already ends the watch', () => {
     const board = new WatchBoard();
-    board.apply(watch('one', 10_000), 0);
-    board.apply(watch('one', 0), 1_000);
+    expect(board.apply(watch('one', 10_000), 0)).toBe(true);
+    expect(board.apply(watch('one', 0), 1_000)).toBe(false);
     expect(newest(board, 1_000)).toBeUndefined();
   });
 
@@ -98,6 +99,34 @@ describe('WatchBoard', () => {
     board.apply(watch('three', 0, 'session-c'), 0);
     board.apply(watch('two', 0, 'session-c'), 0);
     expect(board.newestWatch('shop', 'session-c', 0)).toBeUndefined();
+  });
+});
+
+describe('WaitingRoom', () => {
+  test('[IN28] whoever enters, leaves and is called, no more than the bound are inside, each is let out once, and all places come back', () => {
+    const step = fc.record({ kind: fc.constantFrom('enter', 'leave', 'call'), key: fc.constantFrom('a', 'b', 'c'), at: fc.nat(20) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const room = new WaitingRoom<object>(5);
+        let inside: { key: string; who: object }[] = [];
+        for (const { kind, key, at } of steps) {
+          const who = {};
+          const before = [...inside];
+          const entered = kind === 'enter' && room.enter(key, who);
+          if (entered) inside.push({ key, who });
+          const one = kind === 'leave' ? inside[at] : undefined;
+          if (one) room.leave(one.key, one.who);
+          const called = kind === 'call' ? room.call(key) : [];
+          inside = inside.filter((other) => other !== one && !called.includes(other.who));
+          room.leave(key, {});
+          expect(entered).toBe(kind === 'enter' && before.length < 5);
+          expect(called).toEqual(before.filter((other) => kind === 'call' && other.key === key).map((other) => other.who));
+          expect(room.taken).toBe(inside.length);
+        }
+        expect(new Set(room.callAll())).toEqual(new Set(inside.map(({ who }) => who)));
+        expect(room.taken).toBe(0);
+      }),
+    );
   });
 });
 

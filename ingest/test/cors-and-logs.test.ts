@@ -35,6 +35,23 @@ describe('other origins', () => {
     }
   });
 
+  test('[IN9] a watch request needs no preflight and its answer can be read; with the key in a header the preflight is allowed', async () => {
+    const door = await openDoor();
+    const url = `/v1/sessions/${SESSION}/watch`;
+    await door.post(`/v1/sessions/${SESSION}/end?key=${KEY}`);
+    for (const key of [KEY, 'wrong']) {
+      const answer = await door.app.inject({ method: 'GET', url: `${url}?key=${key}`, headers: ORIGIN });
+      expect(answer.statusCode).toBe(key === KEY ? 204 : 401);
+      expect(answer.headers['access-control-allow-origin']).toBe('*');
+      expect(String(answer.headers['access-control-expose-headers']).split(', ')).toEqual(
+        expect.arrayContaining([...Object.values(REPLY_HEADERS), 'retry-after']),
+      );
+    }
+    const headers = { ...ORIGIN, 'access-control-request-method': 'GET', 'access-control-request-headers': 'authorization' };
+    const preflight = await door.app.inject({ method: 'OPTIONS', url, headers });
+    expect(preflight.headers).toMatchObject({ 'access-control-allow-origin': '*', 'access-control-allow-methods': 'GET' });
+  });
+
   test('[IN9] the other paths of the app answer no other origin', async () => {
     const door = await openDoor({}, (app) => {
       app.get('/v1/sessions', async () => []);
@@ -80,6 +97,10 @@ describe('logs', () => {
         await app.inject({ method: 'POST', url: `${path}?${query}`, payload: Buffer.from(aBody()) });
         await app.inject({ method: 'OPTIONS', url: `${path}?${query}`, headers: { ...ORIGIN, 'access-control-request-method': 'POST' } });
       }
+    }
+    for (const query of [`%6bey=${KEY}`, `key=wrong-${KEY}`]) {
+      // The session is ended by now: nothing is held.
+      await app.inject({ method: 'GET', url: `/v1/sessions/${SESSION}/watch?${query}` });
     }
     log.beforeAppend = () => Promise.reject(new Error('away'));
     await app.inject({ method: 'POST', url: `${DOOR[1]}?${queryOf()}`, payload: Buffer.from(aBody()) });

@@ -68,9 +68,11 @@ export interface Door {
   readonly log: FaultyLog;
   readonly clock: ManualClock;
   readonly logger: ReturnType<typeof keepingLogger>;
-  readonly answers: { readonly path: string; readonly answer: LightMyRequestResponse }[];
+  readonly answers: { readonly method: 'get' | 'post'; readonly path: string; readonly answer: LightMyRequestResponse }[];
   post(path: string, body?: Uint8Array | string | object, options?: InjectOptions): Promise<LightMyRequestResponse>;
   upload(body: Uint8Array, query?: Readonly<Record<string, string | number>>, sessionId?: string): Promise<LightMyRequestResponse>;
+  /** Holds a watch request; `query` as in the URL. */
+  watch(sessionId?: string, query?: string): Promise<LightMyRequestResponse>;
   uploads(): Promise<Upload[]>;
 }
 
@@ -93,12 +95,12 @@ export async function openDoor(
     config,
   });
   await app.ready();
-  const answers: { path: string; answer: LightMyRequestResponse }[] = [];
+  const answers: { method: 'get' | 'post'; path: string; answer: LightMyRequestResponse }[] = [];
 
   async function post(path: string, body?: Uint8Array | string | object, options: InjectOptions = {}): Promise<LightMyRequestResponse> {
     const payload = body instanceof Uint8Array ? Buffer.from(body) : body;
     const answer = await app.inject({ method: 'POST', url: path, ...(payload === undefined ? {} : { payload }), ...options });
-    answers.push({ path: path.split('?')[0] ?? '', answer });
+    answers.push({ method: 'post', path: path.split('?')[0] ?? '', answer });
     return answer;
   }
 
@@ -111,6 +113,12 @@ export async function openDoor(
     post,
     upload: (body, query = {}, sessionId = SESSION) =>
       post(`/v1/sessions/${sessionId}/uploads?${queryOf(query)}`, body, { headers: { 'content-type': 'application/octet-stream' } }),
+    async watch(sessionId = SESSION, query = `key=${KEY}`) {
+      const path = `/v1/sessions/${sessionId}/watch`;
+      const answer = await app.inject({ method: 'GET', url: `${path}?${query}` });
+      answers.push({ method: 'get', path, answer });
+      return answer;
+    },
     uploads: () => log.records('playhead.uploads'),
   };
 }

@@ -1,4 +1,4 @@
-import { encodeFrames, uuidv7 } from '@playhead/schemas';
+import { encodeFrames, LIMITS, uuidv7 } from '@playhead/schemas';
 import { aWatch } from '@playhead/testkit';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { LightMyRequestResponse } from 'fastify';
@@ -22,16 +22,16 @@ interface Description {
 const COMMON_HEADERS = /^(access-control-|cache-control|connection|content-length|content-type|date|keep-alive|vary|www-authenticate)/;
 
 /** Answers what is wrong with an answer, as a list that should be empty. */
-function checker(description: Description): (path: string, answer: LightMyRequestResponse) => string[] {
+function checker(description: Description): (path: string, answer: LightMyRequestResponse, method?: 'get' | 'post') => string[] {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   ajv.addSchema({ $id: 'description', components: description.components });
   const faultsOf = (schema: object, value: unknown): string[] => {
     const validate = ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"description#/components')) as object);
     return validate(value) ? [] : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
   };
-  return (path, answer) => {
+  return (path, answer, method = 'post') => {
     const template = templateOf(path);
-    const response = description.paths[template]?.['post']?.responses[answer.statusCode];
+    const response = description.paths[template]?.[method]?.responses[answer.statusCode];
     if (!response) return [`${template} ${answer.statusCode} is not described`];
     const faults: string[] = [];
     const json = response.content?.['application/json'];
@@ -53,7 +53,7 @@ function templateOf(path: string): string {
 }
 
 describe('the description', () => {
-  test('[IN26] is OpenAPI 3.1, has the three routes and all parameters, and is served to everybody', async () => {
+  test('[IN26] is OpenAPI 3.1, has the four routes and all parameters, and is served to everybody', async () => {
     const door = await openDoor();
     const answer = await door.app.inject({ method: 'GET', url: '/openapi.json' });
     const description = answer.json<Description>();
@@ -63,6 +63,7 @@ describe('the description', () => {
       '/v1/sessions',
       '/v1/sessions/{sessionId}/end',
       '/v1/sessions/{sessionId}/uploads',
+      '/v1/sessions/{sessionId}/watch',
     ]);
     const names = description.paths['/v1/sessions/{sessionId}/uploads']?.['post']?.parameters?.map(({ name }) => name);
     expect(names?.toSorted()).toEqual(
@@ -72,7 +73,7 @@ describe('the description', () => {
   });
 
   test('[IN26] every route answers every described status as described', async () => {
-    const door = await openDoor({ uploadBytesMax: 100_000, inFlightBytesMax: 200_000 });
+    const door = await openDoor({ uploadBytesMax: 100_000, inFlightBytesMax: 200_000, watchPollsMax: 1 });
     const { clock } = door;
     const old = uuidv7(1_000_000_000_000, new Uint8Array(10));
     const routes = ['/v1/sessions', `/v1/sessions/${SESSION}/uploads`, `/v1/sessions/${SESSION}/end`];
@@ -110,15 +111,33 @@ describe('the description', () => {
       Object.assign(clock, { now });
     }
 
+    expect((await door.watch()).headers).toMatchObject({ 'playhead-keyframe': 'watch-1', 'playhead-session': 'ended' });
+    const waiting = door.clock.waiting;
+    const holds = door.watch('another-session');
+    await expect.poll(() => door.clock.waiting).toBe(waiting + 1);
+    await door.watch('one-more-session');
+    door.clock.advance(LIMITS.watchPollMs);
+    await holds;
+    await door.watch(SESSION, '');
+    await door.watch('x');
+    await door.watch(old);
+    Object.assign(clock, {
+      now: () => {
+        throw new Error('no clock');
+      },
+    });
+    await door.watch();
+    Object.assign(clock, { now: () => NOW_MS });
+
     const description = (await door.app.inject({ method: 'GET', url: '/openapi.json' })).json<Description>();
     const check = checker(description);
     const seen = new Set<string>();
-    for (const { path, answer } of door.answers) {
-      expect(check(path, answer)).toEqual([]);
-      seen.add(`${templateOf(path)} ${answer.statusCode}`);
+    for (const { method, path, answer } of door.answers) {
+      expect(check(path, answer, method)).toEqual([]);
+      seen.add(`${method} ${templateOf(path)} ${answer.statusCode}`);
     }
-    const described = Object.entries(description.paths).flatMap(([path, { post }]) =>
-      Object.keys(post?.responses ?? {}).map((status) => `${path} ${status}`),
+    const described = Object.entries(description.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { responses }]) => Object.keys(responses).map((status) => `${method} ${path} ${status}`)),
     );
     expect([...seen].toSorted()).toEqual(described.toSorted());
     await door.app.close();

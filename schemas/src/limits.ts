@@ -46,6 +46,10 @@ export const LIMITS = {
 
   /** A watch lease holds this long; the gateway renews it three times as often. */
   watchLeaseMs: 15_000,
+  /** A recorder's request for word of a watch is held this long: proxies cut what is silent for 30 s and more. */
+  watchPollMs: 25_000,
+  /** Such requests held by one ingest process at a time. Beyond it: 503, and those recorders hear of a watch with their next upload. */
+  watchPollsMax: 20_000,
   /** Bytes of recent uploads that a gateway keeps for one watched partition, shared by its viewers. */
   windowBytesMax: 64 * 1024 * 1024,
   /** Bytes waiting in one viewer's socket. Beyond it the viewer lags and catches up. */

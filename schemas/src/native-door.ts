@@ -6,6 +6,7 @@ import type { BodyCodec, BodyFormat } from './records/types.ts';
  *     POST /v1/sessions                      StartRequest  → 201 StartAnswer
  *     POST /v1/sessions/:sessionId/uploads   body bytes, UploadQuery in the URL → 204 once durable
  *     POST /v1/sessions/:sessionId/end       → 204 once durable
+ *     GET  /v1/sessions/:sessionId/watch     → 204 once the session is watched or ended, or after LIMITS.watchPollMs
  *
  * The write key is `?key=` or `Authorization: Bearer`. A body may be `application/octet-stream` or `text/plain`: the latter
  * needs no CORS preflight, so a page's last upload can leave as a beacon.
@@ -58,7 +59,7 @@ export interface UploadQuery {
   readonly facts?: string;
 }
 
-/** Headers on the answer to an upload. Exposed through CORS. */
+/** Headers on the answers to an upload and to a watch request. Exposed through CORS. */
 export const REPLY_HEADERS = {
   /** Flush this often from now on, ms. Absent: as configured. */
   flushMs: 'playhead-flush-ms',

@@ -32,8 +32,12 @@ export class WatchBoard {
     return this.#sessions.size;
   }
 
-  /** Takes over one record. One that has expired already is how a gateway lets go. */
-  apply(watch: Watch, nowMs: number): void {
+  /**
+   * Takes over one record. One that has expired already is how a gateway lets go.
+   *
+   * @returns whether the session is watched now
+   */
+  apply(watch: Watch, nowMs: number): boolean {
     const key = sessionKey(watch.projectId, watch.sessionId);
     const watches = this.#sessions.get(key) ?? new Map<string, number>();
     this.#sessions.delete(key);
@@ -43,9 +47,10 @@ export class WatchBoard {
     else watches.delete(watch.watchId);
     dropExpired(watches, nowMs);
     if (watches.size > this.#bounds.watchesMax) dropFirst(watches);
-    if (watches.size === 0) return;
+    if (watches.size === 0) return false;
     this.#sessions.set(key, watches);
     if (this.#sessions.size > this.#bounds.sessionsMax) dropFirst(this.#sessions);
+    return true;
   }
 
   /** The newest live watch of a session; undefined when nobody watches. */
