@@ -32,7 +32,9 @@ function readDocument(page: Document): DomCheckpoint {
     if ('href' in element && typeof element.href === 'string') words.push(`href=${element.href}`);
     if (element.tagName === 'INPUT' || element.tagName === 'TEXTAREA') {
       const field = element as HTMLInputElement;
-      words.push(field.type === 'radio' || field.type === 'checkbox' ? `checked=${field.checked}` : `value=${'*'.repeat(field.value.length)}`);
+      words.push(
+        field.type === 'radio' || field.type === 'checkbox' ? `checked=${field.checked}` : `value=${'*'.repeat(field.value.length)}`,
+      );
     }
     lines.push(' '.repeat(depth) + words.join(' '));
     for (const child of element.childNodes) visit(child, depth + 1);

@@ -14,7 +14,9 @@ import { freePorts, runCommand, startServer } from '../src/server-process.ts';
 const RECORDING = join(import.meta.dirname, '..', '..', '..', 'shared', 'recordings', 'rrweb-demo-81s.json');
 /** rrweb as one script for a page: beside the module that its package names. */
 const RRWEB = join(dirname(createRequire(import.meta.url).resolve('rrweb')), 'rrweb.umd.cjs');
-const missing = [...(chromiumPath ? [] : [NO_CHROMIUM]), ...(existsSync(RECORDING) ? [] : ['no recording at ../shared/recordings'])].join('; ');
+const missing = [...(chromiumPath ? [] : [NO_CHROMIUM]), ...(existsSync(RECORDING) ? [] : ['no recording at ../shared/recordings'])].join(
+  '; ',
+);
 
 const WAIT = { timeout: 60_000, interval: 200 };
 vi.setConfig({ testTimeout: 120_000 });
@@ -80,7 +82,13 @@ describe.runIf(missing === '')(`an rrweb recording of 2018 becomes a session${mi
   });
 
   test('a file that is no recording is refused, saying where, and leaves no session', async () => {
-    const { code, output } = await runCommand('import', [join(import.meta.dirname, 'import.e2e.test.ts'), '--url', server.url, '--data', join(folder, 'data')]);
+    const { code, output } = await runCommand('import', [
+      join(import.meta.dirname, 'import.e2e.test.ts'),
+      '--url',
+      server.url,
+      '--data',
+      join(folder, 'data'),
+    ]);
     expect(code).toBe(1);
     expect(output).toMatch(/line 1 is not JSON/);
     const answer = await page.request.get(`${server.url}/v1/sessions`);

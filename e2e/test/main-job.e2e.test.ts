@@ -175,12 +175,12 @@ describe.runIf(chromiumPath)(`a shop visit is watched live and replayed${chromiu
           const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/v1/sessions/${id}/live?from=start`);
           socket.binaryType = 'arraybuffer';
           let text = '';
-          socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
+          socket.addEventListener('message', (event: MessageEvent<string | ArrayBuffer>) => {
             text += typeof event.data === 'string' ? event.data : new TextDecoder().decode(event.data);
             if (typeof event.data !== 'string' || !event.data.includes('"ended"')) return;
             socket.close();
             resolve(text);
-          };
+          });
         }),
       sessionId,
     );

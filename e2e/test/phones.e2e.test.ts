@@ -19,7 +19,9 @@ function canvasColours(page: Page): Promise<string> {
     const canvas = element as HTMLCanvasElement;
     const draw = canvas.getContext('2d');
     if (!draw || canvas.width === 0) return '';
-    const places = [0.04, 0.2, 0.35, 0.5, 0.65, 0.8].map((share) => draw.getImageData(canvas.width * 0.4, canvas.height * share, 1, 1).data);
+    const places = [0.04, 0.2, 0.35, 0.5, 0.65, 0.8].map(
+      (share) => draw.getImageData(canvas.width * 0.4, canvas.height * share, 1, 1).data,
+    );
     return places.every((pixel) => pixel[3] === 0) ? '' : places.map((pixel) => pixel.join(',')).join(' ');
   });
 }
@@ -49,7 +51,16 @@ describe.runIf(chromiumPath)(`phones that upload pictures${chromiumPath ? '' : `
     browser = await launchChromium();
     page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     await page.goto(server.link);
-    simulation = runCommand('simulate', ['--sessions', String(PHONES), '--seconds', String(SECONDS), '--url', server.url, '--data', join(folder, 'data')]);
+    simulation = runCommand('simulate', [
+      '--sessions',
+      String(PHONES),
+      '--seconds',
+      String(SECONDS),
+      '--url',
+      server.url,
+      '--data',
+      join(folder, 'data'),
+    ]);
   }, 120_000);
 
   afterAll(async () => {
@@ -60,7 +71,10 @@ describe.runIf(chromiumPath)(`phones that upload pictures${chromiumPath ? '' : `
   });
 
   test('are in the list and live while they upload', async () => {
-    await vi.waitFor(async () => expect((await sessions()).filter((session) => session.live && session.source === 'phone')).toHaveLength(PHONES), WAIT);
+    await vi.waitFor(
+      async () => expect((await sessions()).filter((session) => session.live && session.source === 'phone')).toHaveLength(PHONES),
+      WAIT,
+    );
     await vi.waitFor(async () => expect(await page.locator('a[href^="/sessions/"]').count()).toBe(PHONES), WAIT);
   });
 

@@ -1,0 +1,29 @@
+import { execFileSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import process from 'node:process';
+import { benchBlockCodec } from './block-codec.ts';
+import { benchLogAppend } from './log-append.ts';
+import type { BenchTable } from './table.ts';
+import { printed } from './table.ts';
+
+/** Every benchmark by name. Machines are noisy: read ratios, not times. */
+const BENCHES: Readonly<Record<string, () => Promise<BenchTable>>> = {
+  'block-codec': benchBlockCodec,
+  'log-append': benchLogAppend,
+};
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !(name in BENCHES));
+if (unknown.length > 0) {
+  process.stderr.write(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}\n`);
+  process.exit(2);
+}
+
+const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
+process.stdout.write(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, commit ${commit}\n`);
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (names.length > 0 && !names.includes(name)) continue;
+  process.stdout.write(`\n${name} ...\n`);
+  const table = await bench();
+  process.stdout.write(`${table.about}\n\n${printed(table)}\n`);
+}
