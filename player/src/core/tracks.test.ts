@@ -179,10 +179,14 @@ describe('words for times', () => {
     expect([clockText(65_000), clockText(3_723_000), clockText(-5)]).toEqual(['1:05', '1:02:03', '0:00']);
     expect([spanText(412), spanText(12_400), spanText(180_000), spanText(7_200_000)]).toEqual(['0.4 s', '12 s', '3 min', '2 h']);
     const now = 1e12;
-    expect([agoText(now, now), agoText(now - 300_000, now), agoText(now - 90_000_000, now)]).toEqual([
+    const days = (count: number): string => agoText(now - count * 86_400_000, now);
+    expect([agoText(now, now), agoText(now - 300_000, now), days(1), days(12), days(90), days(2902)]).toEqual([
       'just now',
       '5 min ago',
       'yesterday',
+      '12 days ago',
+      '3 months ago',
+      '7 years ago',
     ]);
   });
 });

@@ -19,7 +19,7 @@ export function spanText(ms: number): string {
   return `${Math.round(seconds / 3600)} h`;
 }
 
-/** `just now`, `5 min ago`, `yesterday`, `12 days ago`. */
+/** `just now`, `5 min ago`, `yesterday`, `12 days ago`, `3 months ago`, `7 years ago`. */
 export function agoText(thenMs: number, nowMs: number): string {
   const minutes = Math.floor((nowMs - thenMs) / 60_000);
   if (minutes < 1) return 'just now';
@@ -27,7 +27,9 @@ export function agoText(thenMs: number, nowMs: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h ago`;
   const days = Math.floor(hours / 24);
-  return days === 1 ? 'yesterday' : `${days} days ago`;
+  if (days < 60) return days === 1 ? 'yesterday' : `${days} days ago`;
+  const months = Math.round(days / 30.44);
+  return months < 24 ? `${months} months ago` : `${Math.floor(days / 365.25)} years ago`;
 }
 
 export const END_TEXT: Record<EndReason, string> = {
