@@ -15,7 +15,7 @@ import {
   memoryLog,
   silentLogger,
 } from '@playhead/testkit';
-import { compressPiece, positionFrames, readUpload } from '@playhead/uploads';
+import { compressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
 import type { FastifyInstance } from 'fastify';
 import fastify from 'fastify';
 import type { LiveGatewaySettings } from '../src/index.ts';
@@ -152,7 +152,7 @@ export class GatewayWorld {
       for (const { offset, upload } of own) {
         if (!known.accept(upload)) continue;
         added.accept(upload);
-        frames.push(...positionFrames(upload, offset, readUpload(upload).frames));
+        frames.push(...positionFrames(upload, offset, (await readUploadAsync(upload)).frames));
       }
       const encoded = frames.length === 0 ? null : encodeBlock(frames, compressPiece);
       const upload = own[0]?.upload ?? first.upload;
@@ -206,10 +206,13 @@ export class GatewayWorld {
   async acknowledged(session = SESSION): Promise<string[]> {
     const marks = new Marks();
     const records = await this.#records(partitionOf(session, this.log.partitions), toOffset(0));
-    return records.flatMap(({ offset, upload }) => {
-      if (upload.sessionId !== session || upload.projectId !== 'shop' || !marks.accept(upload)) return [];
-      return positionFrames(upload, offset, readUpload(upload).frames).map((frame) => formatPosition(frame.position));
-    });
+    const positions: string[] = [];
+    for (const { offset, upload } of records) {
+      if (upload.sessionId !== session || upload.projectId !== 'shop' || !marks.accept(upload)) continue;
+      const { frames } = await readUploadAsync(upload);
+      positions.push(...positionFrames(upload, offset, frames).map((frame) => formatPosition(frame.position)));
+    }
+    return positions;
   }
 
   async #records(partition: number, from: Offset): Promise<{ offset: Offset; upload: Upload }[]> {

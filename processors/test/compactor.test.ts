@@ -94,7 +94,7 @@ describe('one flush', () => {
   });
 
   test('[FC7] a decoder that throws costs only the upload that it threw for', async () => {
-    const readUpload: NonNullable<CompactorDeps['readUpload']> = ({ receivedAtMs }) => {
+    const readUpload: NonNullable<CompactorDeps['readUpload']> = async ({ receivedAtMs }) => {
       if (receivedAtMs === 2) throw new Error('a bug');
       return { frames: [aDomKeyframe()], fault: null };
     };
@@ -140,7 +140,7 @@ describe('one flush', () => {
     const kinds = ['click', 'tap', 'input', 'navigation', 'console', 'request', 'error', 'crash', 'custom'] as const;
     const signals = kinds.map((kind) => aSignalFrame(START_MS, { kind, url: `https://shop.example/${kind}` }));
     // Past the decoder, which takes no such frames: an older or foreign one might.
-    const readUpload: NonNullable<CompactorDeps['readUpload']> = ({ body }) => ({
+    const readUpload: NonNullable<CompactorDeps['readUpload']> = async ({ body }) => ({
       frames: body.length === 4 ? [] : [...signals, odd('{'), odd('null'), odd('{"kind":"quux"}')],
       fault: null,
     });

@@ -1,7 +1,7 @@
 import type { PositionedFrame, Upload } from '@playhead/schemas';
 import { encodeFrames, formatPosition, Marks } from '@playhead/schemas';
 import { aDomChange, aDomKeyframe, anUpload, aSignalFrame } from '@playhead/testkit';
-import { positionFrames, readUpload } from '@playhead/uploads';
+import { positionFrames, readUploadAsync } from '@playhead/uploads';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Compactor } from '../src/compactor/compactor-driver.ts';
@@ -48,7 +48,7 @@ async function expectedFrames(world: World): Promise<Map<string, PositionedFrame
       if (record === null) continue;
       const session = expected.get(record.sessionId) ?? { marks: new Marks(), frames: [] };
       expected.set(record.sessionId, session);
-      if (session.marks.accept(record)) session.frames.push(...positionFrames(record, offset, readUpload(record).frames));
+      if (session.marks.accept(record)) session.frames.push(...positionFrames(record, offset, (await readUploadAsync(record)).frames));
     }
     if (batch.next >= next - 1) break;
   }
@@ -88,7 +88,7 @@ async function faultyOffsets(world: World): Promise<number[]> {
       if (record === null) continue;
       const known = marks.get(record.sessionId) ?? new Marks();
       marks.set(record.sessionId, known);
-      if (known.accept(record) && readUpload(record).fault !== null) offsets.push(offset);
+      if (known.accept(record) && (await readUploadAsync(record)).fault !== null) offsets.push(offset);
     }
     if (batch.next >= next - 1) break;
   }

@@ -1,6 +1,6 @@
 import { encodeBlock, LIMITS, NO_OFFSET, nextOffset } from '@playhead/schemas';
 import { anUpload, EXAMPLE_SESSION, uploadsOf } from '@playhead/testkit';
-import { compressPiece, positionFrames, readUpload } from '@playhead/uploads';
+import { compressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
 import { describe, expect, test } from 'vitest';
 import { PendingFlush } from '../src/compactor/core/pending-flush.ts';
 import type { EncodeBlock } from '../src/compactor/core/session-block.ts';
@@ -10,11 +10,11 @@ import { parseSignal } from '../src/core/parse-signal.ts';
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('encodeSession', () => {
-  test('[FC7] an encoder that throws costs only the upload that it threw for', () => {
+  test('[FC7] an encoder that throws costs only the upload that it threw for', async () => {
     const pending = new PendingFlush(0);
     let offset = nextOffset(NO_OFFSET);
     for (const upload of uploadsOf(3)) {
-      pending.addUpload(offset, upload, positionFrames(upload, offset, readUpload(upload).frames), null, 0);
+      pending.addUpload(offset, upload, positionFrames(upload, offset, (await readUploadAsync(upload)).frames), null, 0);
       offset = nextOffset(offset);
     }
     const encode: EncodeBlock = (frames) => {

@@ -1,11 +1,11 @@
 import type { DecodedBody, Offset, PositionedFrame, Upload } from '@playhead/schemas';
 import { decodeFramesMessage, encodeFramesMessage } from '@playhead/schemas';
-import { positionFrames, readUpload, readUploadAsync } from '@playhead/uploads';
+import { positionFrames, readUploadAsync } from '@playhead/uploads';
 import type { UploadInLog } from '../handover/core/handover.ts';
 
 /**
- * One upload of the log in memory. It is decoded when its frames are first asked for, once for all viewers, into the
- * very messages that they are sent; the body is let go then, and the frames are views into the messages.
+ * One upload of the log in memory. It is decoded when a viewer first prepares it, once for all viewers, into the very
+ * messages that they are sent; the body is let go then, and the frames are views into the messages.
  */
 export class HeldUpload implements UploadInLog {
   readonly offset: Offset;
@@ -49,33 +49,30 @@ export class HeldUpload implements UploadInLog {
     return this.#upload === null;
   }
 
-  /** The whole frames; those before a fault, when the body has one. */
+  /** The whole frames; those before a fault, when the body has one. Only of an upload that was prepared. */
   get frames(): readonly PositionedFrame[] {
-    this.#decode();
+    this.#assertDecoded();
     return this.#frames;
   }
 
-  /** All frames, as encoded messages. */
+  /** All frames, as encoded messages. Only of an upload that was prepared. */
   get messages(): readonly Uint8Array[] {
-    this.#decode();
+    this.#assertDecoded();
     return this.#messages;
   }
 
-  /** Inflates a large body off the main thread, so that asking for its frames does not hold up other viewers. */
+  /** Decodes, so that the frames can be asked for. Bodies that take long do not hold up other viewers. */
   prepare(): Promise<void> {
     const upload = this.#upload;
-    if (upload === null || upload.codec === 'identity' || upload.body.length < PREPARED_BYTES_MIN) return Promise.resolve();
-    this.#preparing ??= readUploadAsync(upload).then((decoded) => this.#keep(decoded));
-    return this.#preparing;
+    if (upload !== null) this.#preparing ??= readUploadAsync(upload).then((decoded) => this.#keep(upload, decoded));
+    return this.#preparing ?? Promise.resolve();
   }
 
-  #decode(): void {
-    if (this.#upload !== null) this.#keep(readUpload(this.#upload));
+  #assertDecoded(): void {
+    if (this.#upload !== null) throw new Error(`upload ${this.offset} is not prepared`);
   }
 
-  #keep(decoded: DecodedBody): void {
-    const upload = this.#upload;
-    if (upload === null) return;
+  #keep(upload: Upload, decoded: DecodedBody): void {
     this.#upload = null;
     const frames = positionFrames(upload, this.offset, decoded.frames);
     this.#messages = messagesOf(frames, this, this.#messageBytesMax);
@@ -86,9 +83,6 @@ export class HeldUpload implements UploadInLog {
     this.#onBytes(change);
   }
 }
-
-/** Smaller bodies are inflated at once: the way to another thread takes longer. */
-const PREPARED_BYTES_MIN = 32 * 1024;
 
 /** What an upload costs besides its body: objects, strings. An estimate, so that empty uploads are bounded too. */
 const OVERHEAD_BYTES = 1024;

@@ -1,15 +1,5 @@
-import { constants } from 'node:zlib';
-
-/** One call of zlib's gunzip that the caller makes, on this thread or on another one. */
-export interface GunzipCall {
-  readonly input: Uint8Array;
-  readonly options: { readonly maxOutputLength: number; readonly finishFlush?: number; readonly chunkSize?: number };
-}
-
-export type GunzipAnswer = { readonly bytes: Uint8Array } | { readonly error: unknown };
-
-/** Output that zlib gives at a time. A salvage off the main thread takes half as long as with the 16 KiB that are usual. */
-const SALVAGE_CHUNK_BYTES = 128 * 1024;
+import { promisify } from 'node:util';
+import { constants, gunzip } from 'node:zlib';
 
 export interface SalvagedGzip {
   /** All of it, or with a refusal what came out before the fault. Empty when it is too much. */
@@ -17,8 +7,19 @@ export interface SalvagedGzip {
   readonly refusal: { readonly kind: 'truncated' | 'corrupt' | 'full'; readonly message: string } | null;
 }
 
+interface GunzipOptions {
+  readonly maxOutputLength: number;
+  readonly finishFlush?: number;
+  readonly chunkSize?: number;
+}
+
+/** Output that zlib gives at a time. A salvage takes half as long as with the 16 KiB that are usual. */
+const SALVAGE_CHUNK_BYTES = 128 * 1024;
+
+const gunzipOnPool = promisify<Uint8Array, GunzipOptions, Buffer>(gunzip);
+
 /**
- * Inflates gzip with zlib and salvages what zlib refuses.
+ * Inflates gzip on zlib's threads and salvages what zlib refuses.
  *
  * zlib keeps nothing of a call that fails, but it gives all that it has of a body that merely ends too early, when it is
  * told to flush instead of to finish. So a truncated body takes one more call, and a damaged one is cut before the byte at
@@ -27,28 +28,41 @@ export interface SalvagedGzip {
  *
  * @param limit of inflated bytes; beyond it nothing is salvaged
  */
-export function* gunzipSalvage(body: Uint8Array, limit: number): Generator<GunzipCall, SalvagedGzip, GunzipAnswer> {
-  const whole = yield { input: body, options: { maxOutputLength: limit } };
+export async function gunzipSalvage(body: Uint8Array, limit: number): Promise<SalvagedGzip> {
+  const whole = await attempt(body, { maxOutputLength: limit });
   if ('bytes' in whole) return { bytes: whole.bytes, refusal: null };
   const message = whole.error instanceof Error ? whole.error.message : String(whole.error);
   const kind = kindOf(whole.error);
   if (kind === 'full') return { bytes: new Uint8Array(), refusal: { kind, message } };
 
-  const begun = (bytes: number): GunzipCall => ({
-    input: body.subarray(0, bytes),
-    options: { maxOutputLength: limit, finishFlush: constants.Z_SYNC_FLUSH, chunkSize: SALVAGE_CHUNK_BYTES },
-  });
+  const begun = (bytes: number): Promise<GunzipAnswer> =>
+    attempt(body.subarray(0, bytes), {
+      maxOutputLength: limit,
+      finishFlush: constants.Z_SYNC_FLUSH,
+      chunkSize: SALVAGE_CHUNK_BYTES,
+    });
   let sound = 0;
   let refused = body.length;
   if (kind === 'truncated') sound = refused;
   while (refused - sound > 1) {
     const middle = Math.floor((sound + refused) / 2);
-    if ('bytes' in (yield begun(middle))) sound = middle;
+    if ('bytes' in (await begun(middle))) sound = middle;
     else refused = middle;
   }
   // Inflated once more instead of kept from call to call: one inflated body at a time is in memory.
-  const kept = yield begun(sound);
+  const kept = await begun(sound);
   return { bytes: 'bytes' in kept ? kept.bytes : new Uint8Array(), refusal: { kind, message } };
+}
+
+type GunzipAnswer = { readonly bytes: Uint8Array } | { readonly error: unknown };
+
+async function attempt(input: Uint8Array, options: GunzipOptions): Promise<GunzipAnswer> {
+  try {
+    const { buffer, byteOffset, byteLength } = await gunzipOnPool(input, options);
+    return { bytes: new Uint8Array(buffer, byteOffset, byteLength) };
+  } catch (error) {
+    return { error };
+  }
 }
 
 function kindOf(error: unknown): 'truncated' | 'corrupt' | 'full' {

@@ -1,8 +1,6 @@
-import { promisify } from 'node:util';
-import { gunzip, gunzipSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import type { BodyCodec, BodyFault, ErrorCode } from '@playhead/schemas';
 import { ERROR_CODES, LIMITS } from '@playhead/schemas';
-import type { GunzipAnswer, GunzipCall } from './gunzip-salvage.ts';
 import { gunzipSalvage } from './gunzip-salvage.ts';
 
 /** What inflating a body gave. With a fault, `bytes` is what came out before it. */
@@ -13,58 +11,44 @@ export interface InflatedBody {
   readonly fault: BodyFault | null;
 }
 
+/** Bodies up to here are tried on this thread: to inflate one takes 0.1 ms, to hand it over to another thread as long again. */
+const SMALL_BODY_BYTES_MAX = 64 * 1024;
+
+/** What a small body may hold to be inflated on this thread. With its size this bounds an attempt to some ms, whatever the body is. */
+const SMALL_INFLATED_BYTES_MAX = 1024 * 1024;
+
 /**
- * Inflates a body, bounded by LIMITS.uploadInflatedBytesMax. Never throws: a truncated or damaged body gives what could be
+ * Inflates a body, bounded by LIMITS.uploadInflatedBytesMax. Never rejects: a truncated or damaged body gives what could be
  * inflated, and the fault; a bomb gives the fault alone, at once. Gzip of several members is inflated to its end; what
  * follows the last one is ignored.
+ *
+ * The thread of the caller is held up by one attempt at a small body; everything else is done on zlib's threads.
  */
-export function inflateBody(codec: BodyCodec, body: Uint8Array): InflatedBody {
-  if (codec === 'identity') return identity(body);
-  const calls = inflateGzip(body);
-  let call = calls.next();
-  while (!call.done) call = calls.next(callSync(call.value));
-  return call.value;
-}
-
-/** The same answer as {@link inflateBody}, with zlib on its own thread throughout. For who has requests to answer meanwhile. */
 export async function inflateBodyAsync(codec: BodyCodec, body: Uint8Array): Promise<InflatedBody> {
   if (codec === 'identity') return identity(body);
-  const calls = inflateGzip(body);
-  let call = calls.next();
-  while (!call.done) call = calls.next(await callOnPool(call.value));
-  return call.value;
-}
-
-function identity(body: Uint8Array): InflatedBody {
-  const limit = LIMITS.uploadInflatedBytesMax;
-  if (body.length <= limit) return { bytes: body, fault: null };
-  return { bytes: body.subarray(0, limit), fault: tooLarge() };
-}
-
-function* inflateGzip(body: Uint8Array): Generator<GunzipCall, InflatedBody, GunzipAnswer> {
-  const { bytes, refusal } = yield* gunzipSalvage(body, LIMITS.uploadInflatedBytesMax);
+  const small = body.length <= SMALL_BODY_BYTES_MAX ? inflateSmall(body) : undefined;
+  if (small !== undefined) return { bytes: small, fault: null };
+  const { bytes, refusal } = await gunzipSalvage(body, LIMITS.uploadInflatedBytesMax);
   if (refusal === null) return { bytes, fault: null };
   if (refusal.kind === 'full') return { bytes, fault: tooLarge() };
   if (refusal.kind === 'truncated') return { bytes, fault: inflateFault('truncated_body', bytes.length, 'gzip ends before its trailer') };
   return { bytes, fault: inflateFault('corrupt_codec', bytes.length, `gzip: ${refusal.message}`) };
 }
 
-function callSync({ input, options }: GunzipCall): GunzipAnswer {
+/** The inflated body; undefined when it is not sound, or not small inside. */
+function inflateSmall(body: Uint8Array): Uint8Array | undefined {
   try {
-    return { bytes: plain(gunzipSync(input, options)) };
-  } catch (error) {
-    return { error };
+    const { buffer, byteOffset, byteLength } = gunzipSync(body, { maxOutputLength: SMALL_INFLATED_BYTES_MAX });
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  } catch {
+    return undefined;
   }
 }
 
-const gunzipOnPool = promisify<Uint8Array, GunzipCall['options'], Buffer>(gunzip);
-
-async function callOnPool({ input, options }: GunzipCall): Promise<GunzipAnswer> {
-  try {
-    return { bytes: plain(await gunzipOnPool(input, options)) };
-  } catch (error) {
-    return { error };
-  }
+function identity(body: Uint8Array): InflatedBody {
+  const limit = LIMITS.uploadInflatedBytesMax;
+  if (body.length <= limit) return { bytes: body, fault: null };
+  return { bytes: body.subarray(0, limit), fault: tooLarge() };
 }
 
 function tooLarge(): BodyFault {
@@ -74,8 +58,4 @@ function tooLarge(): BodyFault {
 
 function inflateFault(code: ErrorCode, byteOffset: number, what: string): BodyFault {
   return { code, message: `${ERROR_CODES[code].text} (at inflated byte ${byteOffset}: ${what})`, byteOffset, frameIndex: 0 };
-}
-
-function plain(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
 }

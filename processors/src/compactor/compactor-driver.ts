@@ -22,7 +22,7 @@ import { readFrames } from './read-frames.ts';
 
 export interface CompactorDeps extends FlushDeps {
   readonly budget: BufferBudget;
-  /** Default: `readUpload` of uploads. */
+  /** Default: `readUploadAsync` of uploads. */
   readonly readUpload?: ReadUpload;
 }
 

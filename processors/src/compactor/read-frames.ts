@@ -1,8 +1,5 @@
 import type { BodyFault, Offset, PositionedFrame, Upload } from '@playhead/schemas';
-import { positionFrames, readUpload, readUploadAsync } from '@playhead/uploads';
-
-/** Bodies from here on are inflated off the main thread; below it, handing over costs more than inflating. */
-const ASYNC_BYTES_MIN = 64 * 1024;
+import { positionFrames, readUploadAsync } from '@playhead/uploads';
 
 /** What a buffer may hold besides payloads before they are copied out of it. */
 const WASTE_BYTES_MAX = 16 * 1024;
@@ -12,13 +9,13 @@ export interface ReadFrames {
   readonly fault: BodyFault | null;
 }
 
-/** `readUpload` of uploads, or a fake that breaks. */
-export type ReadUpload = typeof readUpload;
+/** `readUploadAsync` of uploads, or a fake that breaks. */
+export type ReadUpload = typeof readUploadAsync;
 
 /** The frames of an upload in their places. Never throws: a decoder that does costs the upload that it threw for. */
-export async function readFrames(offset: Offset, upload: Upload, read?: ReadUpload): Promise<ReadFrames> {
+export async function readFrames(offset: Offset, upload: Upload, read: ReadUpload = readUploadAsync): Promise<ReadFrames> {
   try {
-    const decoded = read ? read(upload) : upload.body.length < ASYNC_BYTES_MIN ? readUpload(upload) : await readUploadAsync(upload);
+    const decoded = await read(upload);
     return { frames: withoutWaste(positionFrames(upload, offset, decoded.frames)), fault: decoded.fault };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -36,7 +36,7 @@ export type BlockRef = Pick<
   'blockOffset' | 'blockLength' | 'firstOffset' | 'lastOffset' | 'lastReceivedAtMs' | 'marks' | 'frameIndex'
 > & { readonly objectKey: string; readonly flushLastOffset: Offset };
 
-/** One upload of the session in the log. `frames` may be decoded when they are first asked for. */
+/** One upload of the session in the log. `frames` are asked for only where the handover has neither passed the upload nor its marks. */
 export interface UploadInLog extends UploadIdentity {
   readonly offset: Offset;
   readonly receivedAtMs: number;
