@@ -18,6 +18,7 @@ import { listenForSignals } from './signals.ts';
 import type { TextStore } from './storage.ts';
 import { textStore } from './storage.ts';
 import { httpTransport } from './transport.ts';
+import { WatchRequest } from './watch-request.ts';
 
 /** Facts travel in URLs of uploads: short enough for every server. */
 const FACT_CHARS_MAX = 500;
@@ -53,6 +54,7 @@ export class Recorder {
   readonly #keptStore: TextStore;
   readonly #frames: FrameQueue;
   readonly #sender: Sender;
+  readonly #watchRequest: WatchRequest;
   readonly #undo: (() => void)[] = [];
   #dom: DomRecording | null = null;
   #signals: Signals | null = null;
@@ -80,11 +82,24 @@ export class Recorder {
     );
     this.#keptStore = textStore(() => sessionStorage, `playhead.kept.${suffix}`);
     this.#frames = new FrameQueue((frame) => this.#accept(frame), guard);
-    this.#sender = new Sender({
+    const common = {
       transport: httpTransport(options.endpoint, options.key),
+      now,
+      chance: () => Math.random(),
+      hidden: () => document.visibilityState === 'hidden',
+      guard,
+    };
+    this.#watchRequest = new WatchRequest({
+      ...common,
+      sessionId: () => this.#identity.session.id,
+      heed: (sessionId, reply) => this.#sender.told(sessionId, reply),
+    });
+    this.#sender = new Sender({
+      ...common,
       outbox: this.#outbox,
       identity: this.#identity,
       events: {
+        heard: (sessionId, reply) => this.#watchRequest.heard(sessionId, reply),
         keyframeWanted: (watchId, hadKeyframe) => this.#keyframeFor(watchId, hadKeyframe),
         sessionEnded: (hadFrames) => {
           if (hadFrames || !this.#sender.isIdle) this.#enterSession(() => this.#identity.renew());
@@ -99,10 +114,6 @@ export class Recorder {
       },
       startRequest: () => this.#startRequest(),
       factsForBatch: () => this.#changedFacts(),
-      now,
-      chance: () => Math.random(),
-      hidden: () => document.visibilityState === 'hidden',
-      guard,
     });
   }
 
@@ -139,6 +150,7 @@ export class Recorder {
 
   stop(): void {
     if (this.#away) return;
+    this.#watchRequest.stop();
     this.#frames.drain();
     const kept = this.#sender.leave();
     if (kept.length > 0) this.#keptStore.write(JSON.stringify(kept));
@@ -172,6 +184,7 @@ export class Recorder {
     });
     this.#on(document, 'visibilitychange', () => {
       if (this.#away) return;
+      this.#watchRequest.adjust();
       if (document.visibilityState === 'hidden') {
         this.#frames.drain();
         this.#sender.hide();
@@ -184,6 +197,7 @@ export class Recorder {
 
   #leave(): void {
     if (this.#away) return;
+    this.#watchRequest.stop();
     this.#frames.drain();
     const kept = this.#sender.leave();
     if (kept.length > 0) this.#keptStore.write(JSON.stringify(kept));
@@ -198,6 +212,7 @@ export class Recorder {
     this.#toldFacts = {};
     this.#identity.reclaim();
     this.#sender.resume();
+    this.#watchRequest.resume();
     const kept = parseKept(this.#keptStore.read(), now());
     this.#keptStore.remove();
     if (kept.length > 0) this.#sender.resend(kept);

@@ -1,13 +1,15 @@
-import type { Frame, RecorderConfig, StartRequest, UploadQuery } from '@playhead/schemas';
+import type { Frame, RecorderConfig, StartRequest } from '@playhead/schemas';
 import { encodeFrames, LIMITS } from '@playhead/schemas';
-import { fromBase64, gzip, gzipNow, toBase64 } from './compress.ts';
+import type { Batch } from './batch.ts';
+import { fromKept, queryOf, toKept } from './batch.ts';
+import { gzip, gzipNow } from './compress.ts';
 import type { BatchRules } from './core/batching.ts';
-import { uploadIdOf } from './core/continuity.ts';
 import { heartbeatAtMs } from './core/heartbeat.ts';
 import type { KeptUpload } from './core/leaving.ts';
-import { BEACON_BYTES_MAX, LEAVING_BYTES_MAX, planLeaving } from './core/leaving.ts';
+import { BEACON_BYTES_MAX, LEAVING_BYTES_MAX } from './core/leaving.ts';
 import type { Outbox } from './core/outbox.ts';
 import { outcomeOf, parseRetryAfterMs, retryDelayMs } from './core/retry.ts';
+import { sendAsBeacons } from './farewell.ts';
 import type { Identity } from './identity.ts';
 import type { Reply, Transport } from './transport.ts';
 
@@ -17,20 +19,9 @@ const LEADING_WATCHED_MS = 30;
 /** Uploads that ingest refused, one after the other, before the recorder takes the hint. */
 const REFUSED_IN_A_ROW_MAX = 3;
 
-/** An upload with its identity. The identity is fixed when the batch is formed and never changes, however it leaves. */
-interface Batch {
-  readonly sessionId: string;
-  readonly windowId: string;
-  readonly counter: number;
-  readonly frames: readonly Frame[];
-  readonly formedAtMs: number;
-  readonly facts: string;
-  body: Uint8Array<ArrayBuffer> | null;
-  /** On its way as a beacon or keepalive request: it arrives even if the page dies. */
-  survives: boolean;
-}
-
 export interface SenderEvents {
+  /** Ingest said something of the session: by what is not in the answer too. */
+  heard(sessionId: string, reply: Reply): void;
   /** Ingest asks for a keyframe for this watch, and the upload it answers had none. */
   keyframeWanted(watchId: string, hadKeyframe: boolean): void;
   /** `hadFrames`: what was shown last went to the ended session; a heartbeat's answer can wait for the next frame. */
@@ -105,13 +96,7 @@ export class Sender {
 
   /** Uploads that an earlier page of the tab could not send: first in line, with the identity that they had. */
   resend(kept: readonly KeptUpload[]): void {
-    const batches = kept.flatMap((upload): Batch[] => {
-      const body = fromBase64(upload.body);
-      if (body === null) return [];
-      const { sessionId, windowId, counter, formedAtMs } = upload;
-      return [{ sessionId, windowId, counter, formedAtMs, frames: [], facts: '', body, survives: false }];
-    });
-    this.#queue.unshift(...batches);
+    this.#queue.unshift(...fromKept(kept));
     this.wake();
   }
 
@@ -208,19 +193,6 @@ export class Sender {
     return batch;
   }
 
-  #query(batch: Batch, goodbye: boolean): UploadQuery {
-    return {
-      window: batch.windowId,
-      upload: uploadIdOf(batch.windowId, batch.counter),
-      counter: batch.counter,
-      format: 'frames',
-      codec: 'gzip',
-      sentAtMs: this.#parts.now(),
-      ...(goodbye ? { goodbye: 1 as const } : {}),
-      ...(batch.facts === '' ? {} : { facts: batch.facts }),
-    };
-  }
-
   /** True when the batch is done with: stored, or lost for good. */
   async #deliver(batch: Batch, life: number): Promise<boolean> {
     const { identity, transport } = this.#parts;
@@ -231,7 +203,7 @@ export class Sender {
     const survives = this.#parts.hidden() && body.length <= BEACON_BYTES_MAX;
     batch.survives = batch.survives || survives;
     this.#lastSentAtMs = this.#parts.now();
-    const reply = await transport.upload(batch.sessionId, this.#query(batch, false), body, survives);
+    const reply = await transport.upload(batch.sessionId, queryOf(batch, false, this.#parts.now()), body, survives);
     if (life !== this.#life) return false;
     batch.survives = false;
     return this.#settle(batch, reply);
@@ -271,10 +243,10 @@ export class Sender {
     this.#failures = 0;
     this.#notBeforeMs = 0;
     const isCurrent = batch.sessionId === identity.session.id;
-    if (outcome === 'stored') {
+    const stored = outcome === 'stored';
+    if (stored) {
       this.#refusals = 0;
       if (isCurrent && !reply.ended) identity.touch();
-      this.#watchedFlushMs = reply.flushMs;
     } else {
       this.#refusals++;
       outbox.drop(batch.frames);
@@ -283,13 +255,38 @@ export class Sender {
         return true;
       }
     }
-    if (isCurrent && (reply.ended || outcome === 'expired')) events.sessionEnded(batch.frames.length > 0);
-    if (outbox.loss !== null) events.recovered();
-    if (isCurrent && reply.keyframeFor !== null && !reply.ended) {
-      const hadKeyframe = batch.frames.some((frame) => frame.keyframe);
-      events.keyframeWanted(reply.keyframeFor, hadKeyframe);
-    }
+    if (isCurrent && outcome === 'expired') events.sessionEnded(batch.frames.length > 0);
+    if (stored) this.#heed(batch.sessionId, reply, batch.frames);
+    else if (outbox.loss !== null) events.recovered();
     return true;
+  }
+
+  /**
+   * Does what ingest asks for.
+   *
+   * @param frames of the upload that was stored; null: nothing was, it answered a watch request
+   */
+  #heed(sessionId: string, reply: Reply, frames: readonly Frame[] | null): void {
+    const { events, identity, outbox } = this.#parts;
+    const isCurrent = sessionId === identity.session.id;
+    if (isCurrent) {
+      this.#watchedFlushMs = reply.flushMs;
+      events.heard(sessionId, reply);
+    }
+    if (isCurrent && reply.ended) events.sessionEnded(frames !== null && frames.length > 0);
+    if (frames !== null && outbox.loss !== null) events.recovered();
+    if (isCurrent && reply.keyframeFor !== null && !reply.ended) {
+      events.keyframeWanted(reply.keyframeFor, frames?.some((frame) => frame.keyframe) ?? false);
+    }
+  }
+
+  /** Ingest answered a watch request: as if an upload's answer had said it. With somebody watching, what waits leaves now. */
+  told(sessionId: string, reply: Reply): void {
+    if (this.#stopped) return;
+    this.#heed(sessionId, reply, null);
+    if (this.#watchedFlushMs === null) return;
+    this.#parts.outbox.hurry(this.#parts.now());
+    this.wake();
   }
 
   /**
@@ -302,50 +299,10 @@ export class Sender {
     const busyWith = this.#inFlight;
     if (busyWith !== null) {
       if (this.#parts.outbox.count > 0) this.#form();
-      this.#beacon(this.#queue, false);
+      sendAsBeacons(this.#queue, false, this.#parts.transport, this.#parts.now());
     }
     this.#notBeforeMs = 0;
     void this.#run();
-  }
-
-  /** Compresses within the time that a leaving page has; the index behind the last batch that it reached. */
-  #compressForLeaving(batches: readonly Batch[]): number {
-    let bytes = 0;
-    for (const [index, batch] of batches.entries()) {
-      if (batch.body !== null) continue;
-      const raw = encodeFrames(batch.frames);
-      bytes += raw.length;
-      if (bytes > LEAVING_BYTES_MAX && index > 0) return index;
-      batch.body = gzipNow(raw);
-    }
-    return batches.length;
-  }
-
-  /** Sends as beacons what fits, except what already outlives the page; answers what has to be kept. */
-  #beacon(batches: readonly Batch[], goodbye: boolean): Batch[] {
-    const waiting = batches.filter((batch) => !batch.survives);
-    const reached = waiting.slice(0, this.#compressForLeaving(waiting));
-    const underWay = batches.reduce((sum, batch) => sum + (batch.survives ? (batch.body?.length ?? 0) : 0), 0);
-    const plan = planLeaving(
-      reached.map((batch) => batch.body?.length ?? 0),
-      Math.max(0, BEACON_BYTES_MAX - underWay),
-    );
-    const kept: Batch[] = [];
-    const last = batches.at(-1);
-    for (const index of plan.beacons) {
-      const batch = reached[index];
-      if (!batch?.body) continue;
-      // The browser has the last word: other requests of the page may have used up what it allows.
-      const taken =
-        kept.length === 0 && this.#parts.transport.beacon(batch.sessionId, this.#query(batch, goodbye && batch === last), batch.body);
-      if (taken) batch.survives = true;
-      else kept.push(batch);
-    }
-    for (const index of plan.kept) {
-      const batch = reached[index];
-      if (batch) kept.push(batch);
-    }
-    return kept;
   }
 
   /** The page goes. Answers what has to wait for the tab's next page load. */
@@ -362,19 +319,15 @@ export class Sender {
     const newest = this.#queue.at(-1);
     if (newest === undefined || newest.survives || newest === this.#inFlight) this.#form();
     const goodbye = this.#queue.at(-1);
-    const kept = this.#beacon(this.#queue, true);
+    const kept = sendAsBeacons(this.#queue, true, this.#parts.transport, this.#parts.now());
     if (goodbye !== undefined && kept.includes(goodbye)) {
       // Something before it was too large, or it was itself: then the word alone may overtake.
       const word = this.#form();
-      this.#parts.transport.beacon(word.sessionId, this.#query(word, true), gzipNow(encodeFrames([])));
+      this.#parts.transport.beacon(word.sessionId, queryOf(word, true, this.#parts.now()), gzipNow(encodeFrames([])));
     }
     this.stop();
     this.#queue = [];
     this.#inFlight = null;
-    return kept.flatMap((batch): KeptUpload[] => {
-      if (batch.body === null) return [];
-      const { sessionId, windowId, counter, formedAtMs } = batch;
-      return [{ sessionId, windowId, counter, formedAtMs, body: toBase64(batch.body) }];
-    });
+    return toKept(kept);
   }
 }

@@ -1,5 +1,5 @@
 import type { StartRequest, UploadQuery } from '@playhead/schemas';
-import { REPLY_HEADERS } from '@playhead/schemas';
+import { LIMITS, REPLY_HEADERS } from '@playhead/schemas';
 
 export interface Reply {
   /** HTTP status; null when no answer came. */
@@ -18,12 +18,15 @@ export interface Transport {
   start(request: StartRequest): Promise<Reply>;
   /** `survives`: the request may outlive the page (browsers allow that for small bodies only). */
   upload(sessionId: string, query: UploadQuery, body: Uint8Array<ArrayBuffer>, survives: boolean): Promise<Reply>;
+  /** Answered when there is news of the session, within LIMITS.watchPollMs. */
+  watch(sessionId: string, abort: AbortController): Promise<Reply>;
   /** For a page that is going away: no answer. False when the browser does not take it. */
   beacon(sessionId: string, query: UploadQuery, body: Uint8Array<ArrayBuffer>): boolean;
 }
 
 /** Longer than ingest ever takes; a connection that hangs must not stop the recording. */
 const ANSWER_WITHIN_MS = 30_000;
+const WATCH_ANSWER_WITHIN_MS = LIMITS.watchPollMs + 10_000;
 
 const NO_REPLY: Reply = { status: null, retryAfter: null, flushMs: null, keyframeFor: null, ended: false };
 
@@ -57,25 +60,20 @@ export function httpTransport(endpoint: string, key: string): Transport {
     return `${endpoint}/v1/sessions/${sessionId}/uploads?${parameters}`;
   };
 
-  const post = async (url: string, body: Blob | string, survives: boolean): Promise<Response | null> => {
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), ANSWER_WITHIN_MS);
+  const ask = async (url: string, init: RequestInit, abort: AbortController, withinMs: number): Promise<Response | null> => {
+    const timer = setTimeout(() => abort.abort(), withinMs);
     try {
-      return await fetch(url, {
-        method: 'POST',
-        body,
-        headers: { 'content-type': 'text/plain' },
-        credentials: 'omit',
-        cache: 'no-store',
-        referrerPolicy: 'origin',
-        keepalive: survives,
-        signal: abort.signal,
-      });
+      return await fetch(url, { ...init, credentials: 'omit', cache: 'no-store', referrerPolicy: 'origin', signal: abort.signal });
     } catch {
       return null;
     } finally {
       clearTimeout(timer);
     }
+  };
+
+  const post = (url: string, body: Blob | string, survives: boolean): Promise<Response | null> => {
+    const init = { method: 'POST', body, headers: { 'content-type': 'text/plain' }, keepalive: survives };
+    return ask(url, init, new AbortController(), ANSWER_WITHIN_MS);
   };
 
   const textBlob = (body: Uint8Array<ArrayBuffer>): Blob => new Blob([body], { type: 'text/plain' });
@@ -94,6 +92,15 @@ export function httpTransport(endpoint: string, key: string): Transport {
     },
     async upload(sessionId, query, body, survives) {
       const response = await post(uploadUrl(sessionId, query), textBlob(body), survives);
+      return response === null ? NO_REPLY : replyOf(response);
+    },
+    async watch(sessionId, abort) {
+      const response = await ask(
+        `${endpoint}/v1/sessions/${sessionId}/watch?${new URLSearchParams({ key })}`,
+        {},
+        abort,
+        WATCH_ANSWER_WITHIN_MS,
+      );
       return response === null ? NO_REPLY : replyOf(response);
     },
     beacon(sessionId, query, body) {

@@ -1,8 +1,9 @@
+import { chromiumPath, launchChromium, NO_CHROMIUM } from '@playhead/e2e/chromium';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { SeenUpload } from './ingest-double.ts';
 import { IngestDouble, jsonOf, until } from './ingest-double.ts';
-import { buildRecorder, NO_BROWSER, openBrowser, Site } from './site.ts';
+import { buildRecorder, Site } from './site.ts';
 
 const PAGE = `
   <h1>Shop</h1><a id="next" href="/two">next</a><button id="b">press</button><p id="out"></p>
@@ -12,7 +13,7 @@ function countersOf(uploads: readonly SeenUpload[], windowId: string): number[] 
   return uploads.filter((upload) => upload.windowId === windowId).map((upload) => upload.counter);
 }
 
-describe.runIf(NO_BROWSER === undefined)(`sessions and windows in a browser${NO_BROWSER ? ` (not run: ${NO_BROWSER})` : ''}`, () => {
+describe.runIf(chromiumPath)(`sessions and windows in a browser${chromiumPath ? '' : ` (${NO_CHROMIUM})`}`, () => {
   let script = '';
   let browser: Browser;
   let context: BrowserContext;
@@ -23,7 +24,7 @@ describe.runIf(NO_BROWSER === undefined)(`sessions and windows in a browser${NO_
 
   beforeAll(async () => {
     script = await buildRecorder();
-    browser = await openBrowser();
+    browser = await launchChromium();
   });
   afterAll(() => browser.close());
   beforeEach(async () => {

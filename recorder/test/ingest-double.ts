@@ -30,6 +30,17 @@ export interface Answer {
   readonly until?: Promise<unknown>;
 }
 
+/** A request that waits for word of a watch. */
+export interface SeenWatch {
+  readonly sessionId: string;
+  readonly method: string;
+  readonly askedAtMs: number;
+  /** When it was answered or given up by the page, Unix ms. */
+  endedAtMs?: number;
+  /** What was answered; undefined while it is held, and when the page gave it up. */
+  status?: number;
+}
+
 /** A small ingest that speaks the native door, remembers what it saw, and answers as the test wants. */
 export class IngestDouble {
   readonly starts: (StartRequest & { readonly receivedAtMs: number })[] = [];
@@ -41,6 +52,11 @@ export class IngestDouble {
   config: Record<string, number> = {};
   answerStart: () => Answer = () => ({ status: 201 });
   answer: (upload: Omit<SeenUpload, 'status'>) => Answer = () => ({ status: 204 });
+  readonly watches: SeenWatch[] = [];
+  /** What a request for word of a watch is answered; undefined: it is held, for `watchHeldMs` at most. */
+  answerWatch: (watch: SeenWatch) => Answer | undefined = () => undefined;
+  watchHeldMs = 25_000;
+  readonly #held = new Set<() => void>();
   #server: Server | null = null;
 
   async listen(): Promise<string> {
@@ -78,6 +94,39 @@ export class IngestDouble {
     return signalsOf(this.stored);
   }
 
+  /** Requests for word of a watch that are open now. */
+  get held(): SeenWatch[] {
+    return this.watches.filter((watch) => watch.endedAtMs === undefined);
+  }
+
+  /** What is held is looked at again: answers have changed. */
+  wake(): void {
+    for (const look of this.#held) look();
+  }
+
+  async #watch(sessionId: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const watch: SeenWatch = { sessionId, method: request.method ?? '', askedAtMs: Date.now() };
+    this.watches.push(watch);
+    const answer = await new Promise<Answer | null>((resolve) => {
+      const look = (): void => {
+        const found = this.answerWatch(watch);
+        if (found) resolve(found);
+      };
+      this.#held.add(look);
+      const timer = setTimeout(() => resolve({ status: 204 }), this.watchHeldMs);
+      response.on('close', () => {
+        this.#held.delete(look);
+        clearTimeout(timer);
+        watch.endedAtMs = Date.now();
+        resolve(null);
+      });
+      look();
+    });
+    if (answer === null) return;
+    watch.status = answer.status;
+    await this.#reply(response, answer, null);
+  }
+
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('access-control-allow-origin', '*');
     response.setHeader('access-control-expose-headers', 'playhead-flush-ms, playhead-keyframe, playhead-session, retry-after');
@@ -97,6 +146,11 @@ export class IngestDouble {
       this.text += `${body.toString()}\n`;
       this.starts.push({ ...start, receivedAtMs: Date.now() });
       await this.#reply(response, this.answerStart(), { sessionId: start.sessionId, serverTimeMs: Date.now(), config: this.#settings() });
+      return;
+    }
+    const watched = /^\/v1\/sessions\/([^/]+)\/watch$/.exec(url.pathname);
+    if (watched) {
+      await this.#watch(watched[1] ?? '', request, response);
       return;
     }
     const match = /^\/v1\/sessions\/([^/]+)\/uploads$/.exec(url.pathname);

@@ -1,8 +1,9 @@
+import { chromiumPath, launchChromium, NO_CHROMIUM } from '@playhead/e2e/chromium';
 import type { Signal } from '@playhead/schemas';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { IngestDouble, jsonOf, until } from './ingest-double.ts';
-import { buildRecorder, NO_BROWSER, openBrowser, Site } from './site.ts';
+import { buildRecorder, Site } from './site.ts';
 
 const SECRET = 'Zq7secretValue';
 
@@ -52,7 +53,7 @@ const PAGE = `
     });
   </script>`;
 
-describe.runIf(NO_BROWSER === undefined)(`masking in a browser${NO_BROWSER ? ` (not run: ${NO_BROWSER})` : ''}`, () => {
+describe.runIf(chromiumPath)(`masking in a browser${chromiumPath ? '' : ` (${NO_CHROMIUM})`}`, () => {
   let script = '';
   let browser: Browser;
   let context: BrowserContext;
@@ -62,7 +63,7 @@ describe.runIf(NO_BROWSER === undefined)(`masking in a browser${NO_BROWSER ? ` (
 
   beforeAll(async () => {
     script = await buildRecorder();
-    browser = await openBrowser();
+    browser = await launchChromium();
   });
   afterAll(() => browser.close());
   beforeEach(async () => {

@@ -1,7 +1,8 @@
+import { chromiumPath, launchChromium, NO_CHROMIUM } from '@playhead/e2e/chromium';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { IngestDouble, jsonOf, until } from './ingest-double.ts';
-import { buildRecorder, NO_BROWSER, openBrowser, Site } from './site.ts';
+import { buildRecorder, Site } from './site.ts';
 
 const PAGE = `
   <h1>Shop</h1><button id="b">press</button><button id="big">big</button><p id="out"></p>
@@ -17,7 +18,7 @@ const PAGE = `
     };
   </script>`;
 
-describe.runIf(NO_BROWSER === undefined)(`sending from a browser${NO_BROWSER ? ` (not run: ${NO_BROWSER})` : ''}`, () => {
+describe.runIf(chromiumPath)(`sending from a browser${chromiumPath ? '' : ` (${NO_CHROMIUM})`}`, () => {
   let script = '';
   let browser: Browser;
   let context: BrowserContext;
@@ -29,7 +30,7 @@ describe.runIf(NO_BROWSER === undefined)(`sending from a browser${NO_BROWSER ? `
 
   beforeAll(async () => {
     script = await buildRecorder();
-    browser = await openBrowser();
+    browser = await launchChromium();
   });
   afterAll(() => browser.close());
   beforeEach(async () => {
