@@ -163,6 +163,7 @@ describe.runIf(chromiumPath)(`a shop visit is watched live and replayed${chromiu
     expect(await server.stop()).toBe(0);
     server = await start();
     await viewer.reload();
+    await vi.waitFor(async () => expect(await playerState()).toBe('ended'), WAIT);
     await player().focus();
     await viewer.keyboard.press('End');
     await vi.waitFor(async () => expect(await replayedCheckpoint(viewer)).toEqual(last), WAIT);
