@@ -1,31 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { chromiumPath, NO_CHROMIUM } from '@playhead/e2e/chromium';
 import type { Frame, Signal } from '@playhead/schemas';
-import type { Browser, Page } from 'playwright-core';
-import { chromium } from 'playwright-core';
+import type { Page } from 'playwright-core';
 
-/** The browser that the tests drive, and the recording that they replay; absent ones are named in the titles of what is left out. */
-export const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
-export const noChromium = existsSync(CHROMIUM) ? '' : `no browser at ${CHROMIUM}`;
+/** What a browser test needs; what is absent is named in the titles of what is left out. */
+export const noChromium = chromiumPath === undefined ? NO_CHROMIUM : '';
 const RECORDING = fileURLToPath(new URL('../../../shared/recordings/rrweb-demo-81s.json', import.meta.url));
 export const noRecording = existsSync(RECORDING) ? '' : 'no recording at ../shared/recordings/rrweb-demo-81s.json';
 const DIST = fileURLToPath(new URL('../dist/index.html', import.meta.url));
 export const noBuild = existsSync(DIST) ? '' : 'no build in player/dist (npm run build)';
-
-export function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-}
 
 interface RawEvent {
   readonly type: number;

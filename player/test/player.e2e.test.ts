@@ -1,3 +1,4 @@
+import { launchChromium } from '@playhead/e2e/chromium';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { FixtureServer, FixtureSession } from './fixture-server.ts';
@@ -6,7 +7,6 @@ import {
   countingItem,
   countingPage,
   imageFrame,
-  launch,
   noBuild,
   noChromium,
   noRecording,
@@ -58,7 +58,7 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
   let recording: NodeJS.Timeout | undefined;
 
   beforeAll(async () => {
-    browser = await launch();
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser?.close();
