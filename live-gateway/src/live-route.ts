@@ -1,6 +1,6 @@
 import type { Viewer as Person } from '@playhead/ports';
-import type { CloseReason, JoinFrom } from '@playhead/schemas';
-import { CLOSE_CODES, isSessionId, PlayheadError, parsePosition } from '@playhead/schemas';
+import type { CloseReason, JoinFrom, Position } from '@playhead/schemas';
+import { CLOSE_CODES, isSessionId, PlayheadError, parsePosition, partitionOf } from '@playhead/schemas';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isSameOrigin, viewerOf } from './auth.ts';
 import type { Gateway } from './deps.ts';
@@ -67,9 +67,16 @@ async function serve(
   if (viewers.isFull) return refuse(ws, 'overloaded');
   const session = isSessionId(sessionId) ? await directory.session(person.projectId, sessionId) : null;
   if (session === null) return refuse(ws, 'session_not_found');
+  if (typeof from === 'object' && !(await hasGivenOut(gateway, sessionId, from.after))) return refuse(ws, 'position_gone');
   if (viewers.isFull) return refuse(ws, 'overloaded');
   if (gone.signal.aborted) return;
   await viewers.serve(person, session, from, new PacedSocket(ws), gone.signal);
+}
+
+/** False for a position of another log, or of one that was wiped: offsets grow, so what is not below the end has never been. */
+async function hasGivenOut({ log }: Gateway, sessionId: string, position: Position): Promise<boolean> {
+  const { next } = await log.bounds('playhead.uploads', partitionOf(sessionId, log.partitions));
+  return position.offset < next;
 }
 
 function personOf(request: FastifyRequest, gateway: Gateway): Person | undefined {

@@ -115,7 +115,7 @@ describe('joining', () => {
     expect(sentPositions(after(from, located(-1), upload(3, frames)).heard)).toEqual(['3.2']);
   });
 
-  test('[LH4] a position that does not exist yet waits for what comes behind it', () => {
+  test('[LH4] a position with nothing behind it waits for what comes behind it', () => {
     const viewer = after(
       { after: { offset: offset(10), index: 0 } },
       ...LIVE,

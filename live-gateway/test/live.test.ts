@@ -76,6 +76,38 @@ describe('a join', () => {
     expect(inLog.positions).toEqual(['1.1', '1.2']);
   });
 
+  test('[LH18] behind a position that the log has never given out is refused before anything is said', async () => {
+    world = await GatewayWorld.open({ partitions: 1 });
+    await world.start();
+    await world.pictures(0);
+    await world.flush();
+    await world.apply();
+    await world.pictures(1);
+    const [last, beyond, far] = [world.join('1.1'), world.join('2.0'), world.join('9000000000.0')];
+    for (const viewer of [beyond, far]) {
+      await viewer.until(() => viewer.closed !== null);
+      expect(viewer.closed).toEqual({ code: 4410, reason: 'position_gone' });
+      expect(viewer.heard).toEqual([]);
+    }
+    await last.until(() => last.story.includes('live'));
+    await world.pictures(2, 1);
+    await last.until(() => last.positions.length === 1);
+    expect(last.positions).toEqual(['2.0']);
+  });
+
+  test('[LH18] a position that was trimmed since is none of those', async () => {
+    world = await GatewayWorld.open({ partitions: 1 });
+    await world.start();
+    await world.pictures(0);
+    await world.pictures(1);
+    await world.flush();
+    await world.apply();
+    await world.trim();
+    const viewer = world.join('1.0');
+    await viewer.until(() => viewer.story.includes('live'));
+    expect(viewer.positions).toEqual(['1.1']);
+  });
+
   test('[LH5] at keyframe begins with the last picture of the blocks', async () => {
     world = await GatewayWorld.open();
     await world.start();
