@@ -4,49 +4,44 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { encodeFrameBundle } from '@playhead/schemas';
-import { jpegOf, silentLogger } from '@playhead/testkit';
+import { readProjects } from '@playhead/server/data-directory';
+import type { DoorClient } from '@playhead/server/door-client';
+import { openDoor } from '@playhead/server/door-client';
+import { jpegOf } from '@playhead/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { DataDirectory } from '../src/data-directory.ts';
-import { openDataDirectory } from '../src/data-directory.ts';
-import type { DoorClient } from '../src/door-client.ts';
-import { openDoor } from '../src/door-client.ts';
-import type { RunningServer } from '../src/one-process.ts';
-import { startOneProcess } from '../src/one-process.ts';
-import { readSettings } from '../src/settings.ts';
-import type { ViewerClient } from './viewer-client.ts';
-import { growing, joinSession, payloadHash } from './viewer-client.ts';
+import type { ServerProcess } from '../src/server-process.ts';
+import { freePorts, startServer } from '../src/server-process.ts';
+import type { ViewerClient } from '../src/viewer-client.ts';
+import { growing, joinSession, payloadHash } from '../src/viewer-client.ts';
 
 /** Short, so that every run has many flushes racing with the joins. */
 const FLUSH_AGE_MS = 150;
 const BUNDLES = 40;
 const FRAMES_PER_BUNDLE = 3;
 const BUNDLE_INTERVAL_MS = 25;
+const RUN_MS = BUNDLES * BUNDLE_INTERVAL_MS;
 
 let folder: string;
-let data: DataDirectory;
-let server: RunningServer;
+let server: ServerProcess;
 let door: DoorClient;
 let token: string;
 let pictures = 0;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'playhead-joins-'));
-  const settings = readSettings(['--data', folder, '--port', '0', '--shop', 'off', '--flush-age-ms', String(FLUSH_AGE_MS)], {});
-  if (settings === 'help') throw new Error('unreachable');
-  data = await openDataDirectory(folder);
-  server = await startOneProcess(settings, data, silentLogger);
-  door = openDoor(server.url, data.projects.projects[0]?.writeKey ?? '');
-  token = data.projects.projects[0]?.viewers[0]?.token ?? '';
-});
+  const [port = 0, shopPort = 0] = await freePorts(2);
+  server = await startServer({ data: folder, port, shopPort, flags: ['--flush-age-ms', String(FLUSH_AGE_MS)] });
+  const { projects } = await readProjects(folder);
+  door = openDoor(server.url, projects[0]?.writeKey ?? '');
+  token = projects[0]?.viewers[0]?.token ?? '';
+}, 60_000);
 
 afterAll(async () => {
-  await server?.stop();
-  data?.release();
-  await rm(folder, { recursive: true, force: true });
+  await server?.kill();
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-const RUN_MS = BUNDLES * BUNDLE_INTERVAL_MS;
 /** How viewers behave: when each joins, and when it loses its connection (ms after the first upload). */
 const viewerPlans = fc.array(
   fc.record({
