@@ -1,20 +1,13 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { BodyCodec, BodyFault, BodyFormat } from '@playhead/schemas';
-import { ERROR_CODES, LIMITS } from '@playhead/schemas';
+import type { BodyCodec, BodyFormat } from '@playhead/schemas';
+import { LIMITS } from '@playhead/schemas';
 import { inflateBodyAsync } from '@playhead/uploads';
 import type { InflatedBody } from './core/judge-body.ts';
 import { codecOf, formatOf, judgeBody } from './core/judge-body.ts';
 import type { UploadFields } from './core/upload-request.ts';
 import { epochOf } from './core/upload-request.ts';
 import { Turns } from './turns.ts';
-
-const TOO_LARGE: BodyFault = {
-  code: 'inflated_too_large',
-  message: `${ERROR_CODES.inflated_too_large.text} (${LIMITS.uploadInflatedBytesMax} bytes)`,
-  byteOffset: LIMITS.uploadInflatedBytesMax,
-  frameIndex: 0,
-};
 
 /** What a body turned out to be. */
 export interface CheckedBody {
@@ -33,7 +26,7 @@ export interface CheckedBody {
  */
 export class BodyCheck {
   readonly #checks: Turns;
-  /** Salvaging is done on the main thread and costs a hundred times what inflating does: one at a time, and nobody who is whole waits for it. */
+  /** Salvaging a large body can hold a thread of zlib's pool for seconds: one at a time, and nobody whose body is whole waits for it. */
   readonly #salvages = new Turns(1);
 
   constructor(checksMax: number) {
@@ -59,13 +52,12 @@ export class BodyCheck {
 
 const gunzipOnPool = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
 
-/** The inflated body; undefined when it is damaged or cut off. What is too large is not salvaged: it is refused whatever it begins with. */
+/** The inflated body; undefined when there is something wrong with it. */
 async function inflateSound(codec: BodyCodec, body: Uint8Array): Promise<InflatedBody | undefined> {
   if (codec === 'identity') return inflateBodyAsync(codec, body);
   try {
     return { bytes: await gunzipOnPool(body, { maxOutputLength: LIMITS.uploadInflatedBytesMax }), fault: null };
-  } catch (error) {
-    const tooLarge = error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-    return tooLarge ? { bytes: new Uint8Array(), fault: TOO_LARGE } : undefined;
+  } catch {
+    return undefined;
   }
 }
