@@ -20,6 +20,7 @@ export type StreamState = 'replaying' | 'catching-up' | 'live' | 'ended';
 export interface SessionInfo {
   readonly projectId: string;
   readonly sessionId: string;
+  /** As the site named it, at the start or later; '' when it did not. */
   readonly userId: string;
   readonly source: string;
   readonly startedAtMs: number;
@@ -29,6 +30,7 @@ export interface SessionInfo {
   readonly endedAtMs: number | null;
   readonly endReason: EndReason | null;
   readonly live: boolean;
+  /** From the first to the last frame; while no frame is known, from the start to the end or the last activity. Never negative. */
   readonly durationMs: number;
   readonly counts: SessionCounts;
   readonly bytes: number;

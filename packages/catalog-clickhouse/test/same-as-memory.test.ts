@@ -16,7 +16,7 @@ const T0 = 1_768_478_400_000;
 // Few values of each kind, so that they meet: equal starts, facts that are overwritten, pages that come again.
 const time = fc.integer({ min: T0, max: T0 + 50 });
 const small = fc.nat({ max: 5 });
-const word = fc.oneof(fc.constantFrom('/a', '/b', 'url', 'title', ''), fc.string({ unit: 'grapheme', maxLength: 6 }));
+const word = fc.oneof(fc.constantFrom('/a', '/b', 'url', 'userId', ''), fc.string({ unit: 'grapheme', maxLength: 6 }));
 const facts = fc.dictionary(word, word, { maxKeys: 3, noNullPrototype: true });
 const session = fc.record({ projectId: fc.constantFrom(...PROJECTS), sessionId: fc.constantFrom(...SESSIONS) });
 

@@ -7,14 +7,14 @@ const UTC = (column: string): string => `fromUnixTimestamp64Milli(${column}, 'UT
 const SESSIONS = `CREATE VIEW IF NOT EXISTS playhead.sessions (
     project_id String COMMENT 'Project',
     session_id String COMMENT 'Session: one visit of one user, across tabs',
-    user_id String COMMENT 'User as the site named it; empty when it did not',
+    user_id String COMMENT 'User as the site named it, at the start or later; empty when it did not',
     source String COMMENT 'Kind of recorder: web, phone, import; empty when its start is not known',
     started_at DateTime64(3, 'UTC') COMMENT 'Start as the recorder told it; else the first frame; else the first receipt; else the end',
     last_activity_at DateTime64(3, 'UTC') COMMENT 'Latest of start, frames and receipts',
     ended_at Nullable(DateTime64(3, 'UTC')) COMMENT 'End; NULL while it is live',
     end_reason Nullable(String) COMMENT 'told, closed or silence; NULL while it is live',
     is_live Bool COMMENT 'It was not told to be over',
-    duration_ms Int64 COMMENT 'From the first to the last frame, ms by the clock of the recorder; 0 without frames',
+    duration_ms Int64 COMMENT 'From the first to the last frame, ms by the clock of the recorder; without frames from start to end or last activity',
     frames Int64 COMMENT 'Frames: units of replay of every kind',
     images Int64 COMMENT 'Frames that are pictures',
     keyframes Int64 COMMENT 'Frames from which a window can be drawn alone',
@@ -38,13 +38,15 @@ const SESSIONS = `CREATE VIEW IF NOT EXISTS playhead.sessions (
     facts Map(String, String) COMMENT 'Device and page facts; the latest value of each'
   ) AS
   SELECT
-    project_id, session_id, user_id, source,
-    ${UTC('coalesce(started_ms, first_frame_ms, first_received_ms, ended_ms, 0)')} AS started_at,
-    ${UTC('if(started_ms IS NULL AND first_received_ms IS NULL, ended_ms, greatest(ifNull(started_ms, 0), block_activity_ms))')} AS last_activity_at,
+    project_id, session_id,
+    if(start_user = '', facts['userId'], start_user) AS user_id,
+    source,
+    ${UTC('began_ms')} AS started_at,
+    ${UTC('activity_ms')} AS last_activity_at,
     ${UTC('ended_ms')} AS ended_at,
     if(ended_ms IS NULL, NULL, ended_reason) AS end_reason,
     CAST(ended_ms IS NULL, 'Bool') AS is_live,
-    ifNull(last_frame_ms - first_frame_ms, 0) AS duration_ms,
+    ifNull(last_frame_ms - first_frame_ms, greatest(0, coalesce(ended_ms, activity_ms, 0) - began_ms)) AS duration_ms,
     frames, images, keyframes, clicks, inputs, navigations, consoles, requests, errors, crashes, customs,
     uploads, duplicates, rejected, bytes, stored_bytes, blocks, windows,
     all_pages[1] AS first_url,
@@ -56,6 +58,8 @@ const SESSIONS = `CREATE VIEW IF NOT EXISTS playhead.sessions (
   FROM (
     SELECT
       * EXCEPT (facts_by_flush, started_facts),
+      coalesce(started_ms, first_frame_ms, first_received_ms, ended_ms, 0) AS began_ms,
+      if(started_ms IS NULL AND first_received_ms IS NULL, ended_ms, greatest(ifNull(started_ms, 0), block_activity_ms)) AS activity_ms,
       arrayPushBack(arrayReverseSort(entry -> entry.1, facts_by_flush).2, started_facts) AS newest_facts,
       arrayFlatten(arrayMap(entry -> mapKeys(entry), newest_facts)) AS fact_names,
       arrayFlatten(arrayMap(entry -> mapValues(entry), newest_facts)) AS fact_values
@@ -63,7 +67,7 @@ const SESSIONS = `CREATE VIEW IF NOT EXISTS playhead.sessions (
       SELECT
         project_id,
         session_id,
-        argMinIf(row_user, row_order, row_kind = 'started') AS user_id,
+        argMinIf(row_user, row_order, row_kind = 'started') AS start_user,
         argMinIf(row_source, row_order, row_kind = 'started') AS source,
         argMinOrNullIf(at_ms, row_order, row_kind = 'started') AS started_ms,
         argMinIf(row_facts, row_order, row_kind = 'started') AS started_facts,

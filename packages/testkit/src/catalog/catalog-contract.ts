@@ -27,7 +27,7 @@ const TEXTS = [
   '\\N',
 ];
 
-/** Registers the suite of the rules CA1 to CA12 (SPEC.md of the ports) for one adapter. */
+/** Registers the suite of the rules CA1 to CA14 (SPEC.md of the ports) for one adapter. */
 export function catalogContract(name: string, factory: () => Promise<CatalogUnderTest>): void {
   describe(`catalog contract: ${name}`, () => {
     let under: CatalogUnderTest;
@@ -277,6 +277,38 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
       ]);
       expect(listed[0]).toMatchObject({ userId: 'ann', source: 'phone' });
       expect(await catalog.session(PROJECT, 'session-signal')).toBeNull();
+    });
+
+    test('[CA13] the duration is between the frames; without any it is from the start to the end, or to the last activity, and never negative', async () => {
+      const duration = async (sessionId: string): Promise<number> => (await info(sessionId)).durationMs;
+      const skewed = started('session-skewed', 1, { startedAtMs: T0 + 90_000 });
+      await catalog.applyFacts(0, [started('session-a', 0), skewed, started('session-quiet', 2)], toOffset(3));
+      expect([await duration('session-a'), await duration('session-skewed')]).toEqual([0, 0]);
+      const none = { blockLength: 0, firstTimestampMs: 0, lastTimestampMs: 0, counts: counts({ frames: 0 }) };
+      const quiet = aFlushBlock('session-quiet', 4, { ...none, lastReceivedAtMs: T0 + 7000 });
+      await catalog.applyFlush(aChainedFlush(-1, 0, 4, [quiet]), toOffset(1), []);
+      expect(await duration('session-quiet')).toBe(7000);
+      const ends = ['session-a', 'session-skewed', 'session-quiet'].map((id, i) => ended(id, 3 + i, { endedAtMs: T0 + 5000 }));
+      await catalog.applyFacts(0, [...ends, ended('session-end', 6)], toOffset(7));
+      expect(await duration('session-a')).toBe(5000);
+      expect(await duration('session-skewed')).toBe(0);
+      expect(await duration('session-quiet')).toBe(5000);
+      expect(await duration('session-end')).toBe(0);
+      await catalog.applyFlush(aChainedFlush(4, 5, 5, [aFlushBlock('session-a', 5)]), toOffset(2), []);
+      expect(await duration('session-a')).toBe(500);
+    });
+
+    test('[CA14] the user is the one of the start; where that names none, the latest that uploads name', async () => {
+      const facts = [started('session-a', 0), started('session-b', 1, { userId: 'ann' })];
+      await catalog.applyFacts(0, facts, toOffset(2));
+      const named = (userId: string, sessionId: string, offset: number) => aFlushBlock(sessionId, offset, { facts: { userId } });
+      const first = [named('bob', 'session-a', 0), named('bob', 'session-b', 1), named('bob', 'session-c', 2)];
+      await catalog.applyFlush(aChainedFlush(-1, 0, 2, first), toOffset(1), []);
+      const users = async (): Promise<string[]> =>
+        (await Promise.all(['session-a', 'session-b', 'session-c'].map(info))).map((session) => session.userId);
+      expect(await users()).toEqual(['bob', 'ann', 'bob']);
+      await catalog.applyFlush(aChainedFlush(2, 3, 4, [named('eve', 'session-a', 3), aFlushBlock('session-c', 4)]), toOffset(2), []);
+      expect(await users()).toEqual(['eve', 'ann', 'bob']);
     });
 
     test('[CA8] signals are in order of position, each once, as they were', async () => {

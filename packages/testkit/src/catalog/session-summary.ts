@@ -27,11 +27,13 @@ const NO_COUNTS: SessionCounts = {
 };
 
 /**
- * The summary that every catalog gives of a session (CA4, CA5, CA7); null when nothing but signals is known.
+ * The summary that every catalog gives of a session (CA4, CA5, CA7, CA13, CA14); null when nothing but signals is known.
  *
  * - `startedAtMs`: what the started fact says; else the earliest frame; else the earliest receipt; else the end.
  * - `lastActivityMs`: the latest of the started fact, all frames and all receipts; the end where none of them is known.
- * - `durationMs`: latest frame minus earliest frame, by the recorder's clock; 0 without frames.
+ * - `durationMs`: latest frame minus earliest frame, by the recorder's clock; without frames the end, or else
+ *   `lastActivityMs`, minus `startedAtMs`, at least 0.
+ * - `userId`: what the started fact says; where it says none, the fact `userId`.
  * - `facts`: the started fact's, then the blocks' in order; the latest value of a name counts.
  * - `pages`: the first LIMITS.pagesMax distinct ones in order of first appearance.
  */
@@ -43,22 +45,26 @@ export function summarise(known: KnownSession): SessionInfo | null {
   const lastTimestampMs = maxOf(framed.map((block) => block.lastTimestampMs));
   const firstReceivedAtMs = minOf(blocks.map((block) => block.firstReceivedAtMs));
   const activity = [started?.startedAtMs, lastTimestampMs, maxOf(blocks.map((block) => block.lastReceivedAtMs))];
+  const startedAtMs = started?.startedAtMs ?? firstTimestampMs ?? firstReceivedAtMs ?? ended?.endedAtMs ?? 0;
+  const lastActivityMs = maxOf(activity.filter((time) => time !== undefined)) ?? ended?.endedAtMs ?? 0;
+  const isFramed = firstTimestampMs !== undefined && lastTimestampMs !== undefined;
+  const facts = Object.fromEntries([started?.facts ?? {}, ...blocks.map((block) => block.facts)].flatMap(Object.entries));
   return {
     projectId: known.projectId,
     sessionId: known.sessionId,
-    userId: started?.userId ?? '',
+    userId: started?.userId || facts['userId'] || '',
     source: started?.source ?? '',
-    startedAtMs: started?.startedAtMs ?? firstTimestampMs ?? firstReceivedAtMs ?? ended?.endedAtMs ?? 0,
-    lastActivityMs: maxOf(activity.filter((time) => time !== undefined)) ?? ended?.endedAtMs ?? 0,
+    startedAtMs,
+    lastActivityMs,
     endedAtMs: ended?.endedAtMs ?? null,
     endReason: ended?.reason ?? null,
     live: ended === null,
-    durationMs: (lastTimestampMs ?? 0) - (firstTimestampMs ?? 0),
+    durationMs: isFramed ? lastTimestampMs - firstTimestampMs : Math.max(0, (ended?.endedAtMs ?? lastActivityMs) - startedAtMs),
     counts: blocks.reduce((sum, block) => addCounts(sum, block.counts), NO_COUNTS),
     bytes: blocks.reduce((sum, block) => sum + block.bytesReceived, 0),
     windows: new Set(blocks.flatMap((block) => block.windows)).size,
     pages: [...new Set(blocks.flatMap((block) => block.pages))].slice(0, LIMITS.pagesMax),
-    facts: Object.fromEntries([started?.facts ?? {}, ...blocks.map((block) => block.facts)].flatMap(Object.entries)),
+    facts,
   };
 }
 
