@@ -27,7 +27,10 @@ export function withFact(known: KnownSession | undefined, fact: SessionFact): Kn
   return before.ended === null ? { ...before, ended: fact } : before;
 }
 
-/** What is known of a session: the catalog's row, and the end where the catalog has not heard of it yet. Null when there is neither row nor start. */
+/**
+ * What is known of a session: the catalog's row, and the end where the catalog has not heard of it yet, as the catalog will
+ * tell it (CA13, CA14). Null when there is neither row nor start.
+ */
 export function mergedInfo(row: SessionInfo | null, known: KnownSession | undefined): SessionInfo | null {
   const info = row ?? (known?.started ? infoOfStart(known.started) : null);
   const ended = known?.ended ?? null;
@@ -37,7 +40,7 @@ export function mergedInfo(row: SessionInfo | null, known: KnownSession | undefi
     endedAtMs: ended.endedAtMs,
     endReason: ended.reason,
     live: false,
-    durationMs: Math.max(info.durationMs, ended.endedAtMs - info.startedAtMs, 0),
+    durationMs: info.counts.frames > 0 ? info.durationMs : Math.max(0, ended.endedAtMs - info.startedAtMs),
   };
 }
 
@@ -47,7 +50,7 @@ function infoOfStart(started: SessionStarted): SessionInfo {
   return {
     projectId,
     sessionId,
-    userId,
+    userId: userId || facts['userId'] || '',
     source,
     startedAtMs,
     lastActivityMs: startedAtMs,
