@@ -4,12 +4,16 @@ import { LIMITS } from '@playhead/schemas';
 export interface ProcessorSettings {
   /** A flush is made when its oldest upload has waited this long ... */
   readonly flushAgeMs: number;
+  /** ... or this long after a session with uploads in it is known to have ended: somebody may be looking at its counts ... */
+  readonly flushEndedMs: number;
   /** ... or when it holds this many inflated bytes. */
   readonly flushBytesMax: number;
   /** What all partitions of this process may hold together; beyond it the largest one flushes and the others wait. */
   readonly bufferBytesMax: number;
   /** A checkpoint is written after so many flushes: a start reads at most about as many flush records. */
   readonly checkpointEveryFlushes: number;
+  /** ... and when the last one is this old and something was flushed since. */
+  readonly checkpointEveryMs: number;
   /** How long the last flush of a stop may take; beyond it the uploads stay in the log for the next start. */
   readonly stopFlushMs: number;
   /** A session ends after this silence of its last window. */
@@ -31,9 +35,11 @@ export interface ProcessorSettings {
 
 export const DEFAULT_SETTINGS: ProcessorSettings = {
   flushAgeMs: LIMITS.flushAgeMs,
+  flushEndedMs: 1_000,
   flushBytesMax: LIMITS.flushBytesMax,
   bufferBytesMax: 3 * LIMITS.flushBytesMax,
   checkpointEveryFlushes: 32,
+  checkpointEveryMs: 60_000,
   stopFlushMs: 10_000,
   sessionSilenceMs: LIMITS.sessionSilenceMs,
   windowGoodbyeMs: LIMITS.windowGoodbyeMs,

@@ -10,7 +10,7 @@ import { decodeCheckpoint, encodeCheckpoint } from '../src/compactor/core/checkp
 import { KnownSessions } from '../src/compactor/core/known-sessions.ts';
 import type { ProcessorSettings } from '../src/settings.ts';
 import type { World } from './fixtures.ts';
-import { appendUploads, aWorld, compactorDeps, START_MS, whileTimePasses } from './fixtures.ts';
+import { appendUploads, aWorld, compactorDeps, START_MS, settle, until, whileTimePasses } from './fixtures.ts';
 
 async function checkpointKeys({ blocks }: Pick<World, 'blocks'>): Promise<string[]> {
   const keys: string[] = [];
@@ -77,6 +77,49 @@ describe('start', () => {
     const stats = await flushEach(world, [], { checkpointEveryFlushes: 4 });
     expect(stats).toMatchObject({ flushesReadAtStart: 10, checkpoints: 1 });
     expect(await start(world)).toMatchObject({ flushesRead: 1, chain: { end: 9 } });
+  });
+
+  test('[CP7] what was flushed is in a checkpoint some time later, also when nothing more comes', async () => {
+    const world = aWorld();
+    const settings = { checkpointEveryMs: 60_000 };
+    const compactor = new Compactor(compactorDeps(world, { settings }), 0);
+    const stop = new AbortController();
+    const ended = compactor.run(stop.signal);
+    await appendUploads(world.log, uploadsOf(1));
+    await whileTimePasses(world.clock, compactor.flushNow(), 50);
+    expect(compactor.stats.checkpoints).toBe(0);
+    const startedMs = world.clock.now();
+    await until(world.clock, () => compactor.stats.checkpoints === 1);
+    expect(world.clock.now() - startedMs).toBeLessThanOrEqual(60_000);
+    // Nothing was flushed since: there is nothing new to say.
+    world.clock.advance(300_000);
+    await settle();
+    expect(compactor.stats.checkpoints).toBe(1);
+    expect(await start(world)).toMatchObject({ flushesRead: 1, chain: { end: 0 } });
+    stop.abort();
+    await whileTimePasses(world.clock, ended);
+  });
+
+  test('[CP5] a checkpoint that cannot be written is tried again after as long a time, not at once', async () => {
+    const world = aWorld();
+    let attempts = 0;
+    const put: typeof world.blocks.put = (key, bytes) => {
+      if (!key.startsWith('checkpoints/')) return world.blocks.put(key, bytes);
+      attempts++;
+      return Promise.reject(new Error('the store is full'));
+    };
+    const deps = compactorDeps({ ...world, blocks: { ...world.blocks, put } }, { settings: { checkpointEveryMs: 60_000 } });
+    const compactor = new Compactor(deps, 0);
+    const stop = new AbortController();
+    const ended = compactor.run(stop.signal);
+    await appendUploads(world.log, uploadsOf(1));
+    await whileTimePasses(world.clock, compactor.flushNow(), 50);
+    for (let minute = 0; minute < 3; minute++) await until(world.clock, () => attempts === minute + 1);
+    world.clock.advance(59_000);
+    await settle();
+    expect(attempts).toBe(3);
+    stop.abort();
+    await whileTimePasses(world.clock, ended);
   });
 
   test('[CP3] a start from a checkpoint knows what a start from the beginning knows', async () => {

@@ -4,6 +4,7 @@ import {
   aDomKeyframe,
   anUpload,
   anUploadOf,
+  aSessionEnded,
   aSignalFrame,
   EXAMPLE_SESSION,
   keepingLogger,
@@ -191,6 +192,41 @@ describe('when to flush', () => {
     await until(world.clock, () => stats.flushes >= 2, 0);
     const [first, second] = await validFlushes(world.log);
     expect(second?.prevLastOffset).toBe(first?.lastOffset);
+  });
+
+  test.each([
+    { what: 'before its end was known', endFirst: false },
+    { what: 'behind its end', endFirst: true },
+  ])('[FC14] the last uploads of a session are flushed a second after its end: those that were read $what', async ({ endFirst }) => {
+    const world = aWorld();
+    const { stats } = aCompactor(world);
+    const end = (): Promise<unknown> => world.log.append('playhead.sessions', 0, EXAMPLE_SESSION, aSessionEnded());
+    await settle();
+    if (endFirst) await end();
+    await settle();
+    await appendUploads(world.log, uploadsOf(2));
+    await settle();
+    if (!endFirst) await end();
+    await settle();
+    world.clock.advance(999);
+    await settle();
+    expect(stats.flushes).toBe(0);
+    world.clock.advance(1);
+    await until(world.clock, () => stats.flushes === 1, 0);
+  });
+
+  test('[FC14] the end of a session without uploads that wait, or with repeated ones only, hurries nothing', async () => {
+    const world = aWorld();
+    const { stats, flushNow } = aCompactor(world);
+    await appendUploads(world.log, uploadsOf(2));
+    await flushNow();
+    await appendUploads(world.log, [...uploadsOf(2), anUpload({ sessionId: 'other-session' })]);
+    await world.log.append('playhead.sessions', 0, EXAMPLE_SESSION, aSessionEnded());
+    await until(world.clock, () => stats.duplicates === 2, 0);
+    world.clock.advance(LIMITS.flushAgeMs - 1_000);
+    await settle();
+    expect(stats.flushes).toBe(1);
+    await until(world.clock, () => stats.flushes === 2);
   });
 
   test('[FC11] while the store does not answer nothing more is read, and afterwards everything goes on', async () => {

@@ -61,3 +61,21 @@ describe('parseSignal', () => {
     expect(parseSignal(bytesOf(JSON.stringify(signal)))).toEqual({ kind: 'click', text: 'x'.repeat(LIMITS.signalTextCharsMax), y: 4 });
   });
 });
+
+test('[FC14] a flush is due at its age, sooner when a session in it has ended, and never later for it', () => {
+  const times = { flushAgeMs: 10_000, flushEndedMs: 1_000 };
+  const [first, second] = [nextOffset(NO_OFFSET), nextOffset(nextOffset(NO_OFFSET))];
+  const { projectId, sessionId, ...rest } = anUpload();
+  const pending = new PendingFlush(0);
+  pending.addDuplicate(first, { projectId, sessionId, ...rest }, 5_000);
+  pending.noteEnded(projectId, sessionId, 5_500);
+  expect(pending.dueMs(times)).toBe(15_000);
+  pending.addUpload(second, { projectId, sessionId, ...rest }, [], null, 6_000);
+  pending.noteEnded(projectId, 'another-session', 6_000);
+  pending.noteEnded('another-project', sessionId, 6_000);
+  expect(pending.dueMs(times)).toBe(15_000);
+  pending.noteEnded(projectId, sessionId, 7_000);
+  pending.noteEnded(projectId, sessionId, 9_000);
+  expect(pending.dueMs(times)).toBe(8_000);
+  expect(pending.dueMs({ ...times, flushAgeMs: 2_000 })).toBe(7_000);
+});

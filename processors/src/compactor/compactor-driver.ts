@@ -1,5 +1,5 @@
 import type { LogRecord } from '@playhead/ports';
-import type { Chain, Offset, Partition } from '@playhead/schemas';
+import type { Chain, Offset, Partition, Upload } from '@playhead/schemas';
 import { EMPTY_CHAIN, nextOffset, toOffset } from '@playhead/schemas';
 import { Lifecycle } from '../lifecycle/core/lifecycle.ts';
 import type { LifecycleTails } from '../lifecycle/lifecycle-driver.ts';
@@ -13,6 +13,7 @@ import { findChainEnd } from './chain-start.ts';
 import { writeCheckpoint } from './checkpoint-store.ts';
 import type { CompactorStats } from './compactor-stats.ts';
 import { noStats } from './compactor-stats.ts';
+import { checkpointOf } from './core/checkpoint.ts';
 import { KnownSessions } from './core/known-sessions.ts';
 import { PendingFlush } from './core/pending-flush.ts';
 import type { FlushDeps } from './flush-step.ts';
@@ -58,6 +59,8 @@ export class Compactor implements BudgetHolder {
   #tip: ChainTip | null = null;
   #flushesNext: Offset = toOffset(0);
   #sinceCheckpoint = 0;
+  /** When one was last tried, or the start. */
+  #checkpointAtMs = 0;
   #known = new KnownSessions();
   #lifecycle: Lifecycle;
   #pending: PendingFlush;
@@ -151,6 +154,7 @@ export class Compactor implements BudgetHolder {
     this.stats.flushesReadAtStart += start.flushesRead;
     this.stats.invalid += start.invalid;
     this.#tickAtMs = clock.now() + settings.lifecycleTickMs;
+    this.#checkpointAtMs = clock.now();
     logger.info(
       { partition, chainEnd: start.chain.end, flushesRead: start.flushesRead, sessions: start.known.size },
       'compacting from the end of the chain',
@@ -180,10 +184,11 @@ export class Compactor implements BudgetHolder {
 
   /** Does what there is to do. True when there may be more at once. */
   async #turn(tails: LifecycleTails, signal: AbortSignal): Promise<boolean> {
-    const tookFacts = takeFacts(this.#lifecycle, tails.sessions);
+    const tookFacts = takeFacts(this.#lifecycle, tails.sessions, (end) => this.#noteEnded(end));
     const tookUploads = await this.#takeUploads(tails, signal);
     if (this.#isFlushDue()) await this.#flush(tails);
     await this.#answerRequests(tails);
+    if (this.#isCheckpointDue()) await this.#checkpoint(tails);
     if (this.#deps.clock.now() >= this.#tickAtMs) await this.#tick(tails);
     return tookFacts || tookUploads;
   }
@@ -220,11 +225,16 @@ export class Compactor implements BudgetHolder {
       pending.addUpload(offset, upload, frames, fault, nowMs);
       this.stats.uploads++;
       if (fault !== null) this.stats.rejected++;
+      if (this.#lifecycle.isEnded(upload.projectId, upload.sessionId)) this.#noteEnded(upload);
     } else {
       pending.addDuplicate(offset, upload, nowMs);
       this.stats.duplicates++;
     }
     this.#deps.budget.set(this, pending.bytes);
+  }
+
+  #noteEnded({ projectId, sessionId }: Pick<Upload, 'projectId' | 'sessionId'>): void {
+    this.#pending.noteEnded(projectId, sessionId, this.#deps.clock.now());
   }
 
   /** What the log had trimmed before it was read is lost. A flush has one gap, in front of everything else. */
@@ -246,7 +256,7 @@ export class Compactor implements BudgetHolder {
 
   #isFlushDue(): boolean {
     if (this.#pending.isEmpty) return false;
-    return this.#flushRequested || this.#deps.clock.now() >= this.#pending.oldestAtMs + this.#deps.settings.flushAgeMs;
+    return this.#flushRequested || this.#deps.clock.now() >= this.#pending.dueMs(this.#deps.settings);
   }
 
   async #flush(tails: LifecycleTails): Promise<void> {
@@ -282,6 +292,11 @@ export class Compactor implements BudgetHolder {
     if (this.#sinceCheckpoint >= settings.checkpointEveryFlushes) await this.#checkpoint(tails);
   }
 
+  #isCheckpointDue(): boolean {
+    if (this.#sinceCheckpoint === 0 || !this.#pending.isEmpty) return false;
+    return this.#deps.clock.now() >= this.#checkpointAtMs + this.#deps.settings.checkpointEveryMs;
+  }
+
   #renewPending(): void {
     this.#pending = new PendingFlush(this.partition);
     this.#flushRequested = false;
@@ -291,28 +306,18 @@ export class Compactor implements BudgetHolder {
   /** Only where nothing is pending: a checkpoint says what the chain says, not more. It is a shortcut: failing is no harm. */
   async #checkpoint(tails: LifecycleTails): Promise<void> {
     if (this.#tip === null || this.#sinceCheckpoint === 0 || !this.#pending.isEmpty) return;
-    const { settings, blocks, logger } = this.#deps;
-    const [known, lifecycle, { flush, offset }] = [this.#known, this.#lifecycle, this.#tip];
-    known.forget(settings.dedupeHorizonMs);
-    const horizonMs = known.newestMs - settings.dedupeHorizonMs;
-    lifecycle.forget(horizonMs, (projectId, sessionId) => known.get(projectId, sessionId) !== undefined);
-    const checkpoint = {
-      partition: this.partition,
-      flushesOffset: offset,
-      flush,
-      sessionsNext: tails.sessions.next,
-      newestMs: known.newestMs,
-      known: [...known.values()],
-      open: [...lifecycle.open()],
-      ended: [...lifecycle.ended()],
-    };
+    const { settings, blocks, logger, clock } = this.#deps;
+    this.#checkpointAtMs = clock.now();
+    const sessionsNext = tails.sessions.next;
+    const knowledge = { partition: this.partition, tip: this.#tip, sessionsNext, known: this.#known, lifecycle: this.#lifecycle };
+    const checkpoint = checkpointOf(knowledge, settings.dedupeHorizonMs);
     try {
       await orGivenUp(writeCheckpoint(blocks, checkpoint), this.#giveUp.signal);
       this.#sinceCheckpoint = 0;
       this.stats.checkpoints++;
     } catch (error) {
       if (error instanceof GivenUp) throw error;
-      logger.warn({ ...errorFields(error), partition: this.partition }, 'could not write a checkpoint; the next flush tries again');
+      logger.warn({ ...errorFields(error), partition: this.partition }, 'could not write a checkpoint; it is tried again later');
     }
   }
 
@@ -341,7 +346,8 @@ export class Compactor implements BudgetHolder {
     const { clock, settings } = this.#deps;
     const cancels: (() => void)[] = [];
     const at = (ms: number): void => void cancels.push(clock.setTimer(Math.max(0, ms - clock.now()), () => this.#wake.set()));
-    if (!this.#pending.isEmpty) at(this.#pending.oldestAtMs + settings.flushAgeMs);
+    if (!this.#pending.isEmpty) at(this.#pending.dueMs(settings));
+    else if (this.#sinceCheckpoint > 0) at(this.#checkpointAtMs + settings.checkpointEveryMs);
     if (this.#lifecycle.openCount > 0 || this.#requests.length > 0) at(this.#tickAtMs);
     await this.#wake.wait();
     for (const cancel of cancels) cancel();

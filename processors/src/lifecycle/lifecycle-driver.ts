@@ -1,5 +1,5 @@
 import type { EventLog } from '@playhead/ports';
-import type { Partition } from '@playhead/schemas';
+import type { Partition, SessionEnded } from '@playhead/schemas';
 import type { Runtime } from '../runtime/retry.ts';
 import { untilDone } from '../runtime/retry.ts';
 import type { Tail } from '../runtime/tail.ts';
@@ -19,11 +19,16 @@ export interface LifecycleTails {
   readonly sessions: Tail<'playhead.sessions'>;
 }
 
-/** Takes over the facts that wait. True when there was something. */
-export function takeFacts(lifecycle: Lifecycle, tail: Tail<'playhead.sessions'>): boolean {
+/** Takes over the facts that wait, and tells each end. True when there was something. */
+export function takeFacts(lifecycle: Lifecycle, tail: Tail<'playhead.sessions'>, onEnd: (end: SessionEnded) => void): boolean {
   const item = tail.take();
   if (item === null) return false;
-  if (item.kind === 'records') for (const { record } of item.records) if (record !== null) lifecycle.fact(record);
+  if (item.kind === 'gone') return true;
+  for (const { record } of item.records) {
+    if (record === null) continue;
+    lifecycle.fact(record);
+    if (record.kind === 'ended') onEnd(record);
+  }
   return true;
 }
 

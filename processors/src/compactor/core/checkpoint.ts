@@ -1,8 +1,8 @@
 import type { Flush, Offset, Partition } from '@playhead/schemas';
 import { ByteReader, BytesFault, ByteWriter, crc32, Marks, toOffset } from '@playhead/schemas';
 import { sessionKey } from '../../core/session-key.ts';
-import type { EndedSession, OpenSession, WindowLife } from '../../lifecycle/core/lifecycle.ts';
-import type { KnownSession } from './known-sessions.ts';
+import type { EndedSession, Lifecycle, OpenSession, WindowLife } from '../../lifecycle/core/lifecycle.ts';
+import type { KnownSession, KnownSessions } from './known-sessions.ts';
 
 /**
  * A checkpoint: what a compactor knows at one end of the flush chain, so that the next start reads only what came after it.
@@ -46,6 +46,31 @@ const HEADER_BYTES = 8;
 const FLAG_MARKS = 1;
 const FLAG_OPEN = 2;
 const FLAG_ENDED = 4;
+
+/** What a compactor knows when nothing is pending. */
+export interface Knowledge {
+  readonly partition: Partition;
+  readonly tip: { readonly flush: CheckpointedFlush; readonly offset: Offset };
+  readonly sessionsNext: Offset;
+  readonly known: KnownSessions;
+  readonly lifecycle: Lifecycle;
+}
+
+/** The checkpoint of what is known; what is older than the horizon is forgotten first. */
+export function checkpointOf({ partition, tip, sessionsNext, known, lifecycle }: Knowledge, dedupeHorizonMs: number): Checkpoint {
+  known.forget(dedupeHorizonMs);
+  lifecycle.forget(known.newestMs - dedupeHorizonMs, (projectId, sessionId) => known.get(projectId, sessionId) !== undefined);
+  return {
+    partition,
+    flushesOffset: tip.offset,
+    flush: tip.flush,
+    sessionsNext,
+    newestMs: known.newestMs,
+    known: [...known.values()],
+    open: [...lifecycle.open()],
+    ended: [...lifecycle.ended()],
+  };
+}
 
 /** True when the log holds the flush that the checkpoint stands on. */
 export function agrees(checkpoint: Checkpoint, flush: Flush | null): boolean {

@@ -29,6 +29,12 @@ export interface PendingSession {
   readonly marks: Marks;
 }
 
+/** How long a flush waits: for more uploads, and for more when a session in it has ended. */
+export interface FlushTimes {
+  readonly flushAgeMs: number;
+  readonly flushEndedMs: number;
+}
+
 /** What was read and is not in a flush yet: the content of the next flush of one partition. */
 export class PendingFlush {
   readonly partition: Partition;
@@ -39,6 +45,7 @@ export class PendingFlush {
   #lastOffset: Offset | null = null;
   #bytes = 0;
   #oldestAtMs = 0;
+  #endedAtMs: number | null = null;
   #unreadable = 0;
 
   constructor(partition: Partition) {
@@ -67,9 +74,17 @@ export class PendingFlush {
     return this.#bytes;
   }
 
-  /** When the oldest content was read, Unix ms. */
-  get oldestAtMs(): number {
-    return this.#oldestAtMs;
+  /** When the flush is to be made, Unix ms. Only where it is not empty. */
+  dueMs({ flushAgeMs, flushEndedMs }: FlushTimes): number {
+    const agedMs = this.#oldestAtMs + flushAgeMs;
+    return this.#endedAtMs === null ? agedMs : Math.min(agedMs, this.#endedAtMs + flushEndedMs);
+  }
+
+  /** A session has ended, or has ended before: if uploads of it wait here that count, they are its last and shall not wait long. */
+  noteEnded(projectId: string, sessionId: string, nowMs: number): void {
+    if (this.#endedAtMs !== null) return;
+    const session = this.#sessions.get(sessionKey(projectId, sessionId));
+    if (session?.uploads.some((upload) => !upload.duplicate)) this.#endedAtMs = nowMs;
   }
 
   /** First and last offset that the flush covers. Only where it is not empty. */
