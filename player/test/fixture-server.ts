@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ControlMessage, EndReason, Frame, PositionedFrame, SessionInfo } from '@playhead/schemas';
-import { CLOSE_CODES, comparePositions, encodeFramesMessage, formatPosition, parsePosition, toOffset } from '@playhead/schemas';
+import { CLOSE_CODES, comparePositions, encodeFramesMessage, formatPosition, NO_COUNTS, parsePosition, toOffset } from '@playhead/schemas';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
 
@@ -253,19 +253,7 @@ function page(path: string, response: ServerResponse): void {
 
 function anInfo(sessionId: string, info: Partial<SessionInfo>): SessionInfo {
   const now = Date.now();
-  const counts = {
-    frames: 0,
-    images: 0,
-    keyframes: 0,
-    clicks: 0,
-    inputs: 0,
-    navigations: 0,
-    consoles: 0,
-    requests: 0,
-    errors: 0,
-    crashes: 0,
-    customs: 0,
-  };
+  const counts = { ...NO_COUNTS };
   return {
     projectId: 'demo',
     sessionId,

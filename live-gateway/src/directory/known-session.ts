@@ -1,24 +1,11 @@
-import type { SessionCounts, SessionEnded, SessionFact, SessionInfo, SessionStarted } from '@playhead/schemas';
+import type { SessionEnded, SessionFact, SessionInfo, SessionStarted } from '@playhead/schemas';
+import { NO_COUNTS } from '@playhead/schemas';
 
 /** What the facts in the log say of a session, whether the catalog has taken them over or not. */
 export interface KnownSession {
   readonly started: SessionStarted | null;
   readonly ended: SessionEnded | null;
 }
-
-const NO_COUNTS: SessionCounts = {
-  frames: 0,
-  images: 0,
-  keyframes: 0,
-  clicks: 0,
-  inputs: 0,
-  navigations: 0,
-  consoles: 0,
-  requests: 0,
-  errors: 0,
-  crashes: 0,
-  customs: 0,
-};
 
 /** Adds a fact; the first of a kind counts. Answers the same object when it says nothing new. */
 export function withFact(known: KnownSession | undefined, fact: SessionFact): KnownSession {

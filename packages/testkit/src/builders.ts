@@ -12,7 +12,7 @@ import type {
   Upload,
   Watch,
 } from '@playhead/schemas';
-import { encodeFrames, Marks, NO_OFFSET, toOffset } from '@playhead/schemas';
+import { encodeFrames, Marks, NO_COUNTS, NO_OFFSET, toOffset } from '@playhead/schemas';
 
 /**
  * Records as a small web shop would make them. Everything is the same on every call; a test overrides what it is about.
@@ -92,20 +92,7 @@ export function uploadsOf(count: number, overrides: Partial<Upload> = {}): Uploa
 }
 
 export function someCounts(overrides: Partial<SessionCounts> = {}): SessionCounts {
-  return {
-    frames: 0,
-    images: 0,
-    keyframes: 0,
-    clicks: 0,
-    inputs: 0,
-    navigations: 0,
-    consoles: 0,
-    requests: 0,
-    errors: 0,
-    crashes: 0,
-    customs: 0,
-    ...overrides,
-  };
+  return { ...NO_COUNTS, ...overrides };
 }
 
 /** The example session's entry in {@link aFlush}: one upload with three frames. */

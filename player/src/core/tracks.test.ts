@@ -1,5 +1,5 @@
 import type { PositionedFrame, SessionInfo } from '@playhead/schemas';
-import { toOffset } from '@playhead/schemas';
+import { NO_COUNTS, toOffset } from '@playhead/schemas';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { joinMode } from './join.ts';
@@ -152,19 +152,7 @@ describe('the list of sessions', () => {
 });
 
 describe('joining', () => {
-  const counts = {
-    frames: 0,
-    images: 0,
-    keyframes: 0,
-    clicks: 0,
-    inputs: 0,
-    navigations: 0,
-    consoles: 0,
-    requests: 0,
-    errors: 0,
-    crashes: 0,
-    customs: 0,
-  };
+  const counts = { ...NO_COUNTS };
 
   test('takes all of a page, and of pictures the edge only', () => {
     expect(joinMode(null)).toBe('start');

@@ -113,6 +113,21 @@ export interface SessionCounts {
   readonly customs: number;
 }
 
+/** The counts of a session in which nothing was counted. */
+export const NO_COUNTS: SessionCounts = {
+  frames: 0,
+  images: 0,
+  keyframes: 0,
+  clicks: 0,
+  inputs: 0,
+  navigations: 0,
+  consoles: 0,
+  requests: 0,
+  errors: 0,
+  crashes: 0,
+  customs: 0,
+};
+
 /** What one flush holds of one session: where the block is, and what the catalog needs to know of it. */
 export interface FlushBlock {
   readonly projectId: string;

@@ -1,6 +1,6 @@
 import type { PositionedFact, SignalRow } from '@playhead/ports';
 import type { Flush, FlushBlock, SessionCounts, SessionEnded, SessionStarted, Signal } from '@playhead/schemas';
-import { NO_OFFSET, toOffset } from '@playhead/schemas';
+import { NO_COUNTS, NO_OFFSET, toOffset } from '@playhead/schemas';
 
 /** Records as a catalog is given them; every field can be overridden. */
 
@@ -8,20 +8,7 @@ export const T0 = Date.UTC(2026, 0, 15, 12);
 export const PROJECT = 'shop';
 
 export function counts(overrides: Partial<SessionCounts> = {}): SessionCounts {
-  return {
-    frames: 1,
-    images: 0,
-    keyframes: 0,
-    clicks: 0,
-    inputs: 0,
-    navigations: 0,
-    consoles: 0,
-    requests: 0,
-    errors: 0,
-    crashes: 0,
-    customs: 0,
-    ...overrides,
-  };
+  return { ...NO_COUNTS, frames: 1, ...overrides };
 }
 
 export function aFlushBlock(sessionId: string, offset: number, overrides: Partial<FlushBlock> = {}): FlushBlock {

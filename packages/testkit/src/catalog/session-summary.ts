@@ -1,6 +1,6 @@
 import type { StoredBlock } from '@playhead/ports';
 import type { FlushGap, SessionCounts, SessionEnded, SessionInfo, SessionStarted } from '@playhead/schemas';
-import { LIMITS } from '@playhead/schemas';
+import { LIMITS, NO_COUNTS } from '@playhead/schemas';
 
 /** All that a catalog has of one session. */
 export interface KnownSession {
@@ -11,20 +11,6 @@ export interface KnownSession {
   /** In order of `flushLastOffset`. */
   readonly blocks: readonly StoredBlock[];
 }
-
-const NO_COUNTS: SessionCounts = {
-  frames: 0,
-  images: 0,
-  keyframes: 0,
-  clicks: 0,
-  inputs: 0,
-  navigations: 0,
-  consoles: 0,
-  requests: 0,
-  errors: 0,
-  crashes: 0,
-  customs: 0,
-};
 
 /**
  * The summary that every catalog gives of a session (CA4, CA5, CA7, CA13, CA14); null when nothing but signals is known.

@@ -1,5 +1,5 @@
 import type { FlushBlock, SessionCounts, SignalKind } from '@playhead/schemas';
-import { LIMITS } from '@playhead/schemas';
+import { LIMITS, NO_COUNTS } from '@playhead/schemas';
 import { parseSignal } from '../../core/parse-signal.ts';
 import type { PendingSession } from './pending-flush.ts';
 
@@ -30,19 +30,7 @@ export type SessionSummary = Omit<FlushBlock, 'blockOffset' | 'blockLength' | 'f
 /** What one flush tells of one session. Duplicates count as duplicates and nowhere else. */
 export function summarise(session: PendingSession): SessionSummary {
   const { projectId, sessionId } = session;
-  const counts = {
-    frames: 0,
-    images: 0,
-    keyframes: 0,
-    clicks: 0,
-    inputs: 0,
-    navigations: 0,
-    consoles: 0,
-    requests: 0,
-    errors: 0,
-    crashes: 0,
-    customs: 0,
-  };
+  const counts = { ...NO_COUNTS };
   const pages = new Set<string>();
   const windows = new Set<string>();
   const facts = new Map<string, string>();
