@@ -39,7 +39,7 @@ export const END_TEXT: Record<EndReason, string> = {
 };
 
 export type GapReason = 'trimmed' | 'unreadable';
-export type Refusal = 'unauthorized' | 'forbidden' | 'not-found' | 'invalid';
+export type Refusal = 'unauthorized' | 'forbidden' | 'not-found' | 'invalid' | 'changed';
 
 export interface StateFacts {
   readonly lagMs: number | null;
@@ -56,6 +56,7 @@ const REFUSAL_TEXT: Record<Refusal, string> = {
   forbidden: 'Not allowed',
   'not-found': 'No such session',
   invalid: 'Cannot be opened',
+  changed: 'The stored session was replaced: reload the page',
 };
 
 const GAP_TEXT: Record<GapReason, string> = {

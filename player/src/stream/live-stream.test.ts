@@ -100,16 +100,13 @@ describe('the stream of a session', () => {
     expect(net.heard).toEqual(['welcome', '10.0', '10.1', '11.0']);
   });
 
-  test('asks from the start again where its position is gone, and leaves out what it has', () => {
+  test('gives up where the log never gave its position out, and says why', () => {
     const net = aNetwork('keyframe');
     net.welcome();
     net.frames(frame(10));
     net.lose(CLOSE_CODES.position_gone);
-    net.fire();
-    net.welcome();
-    net.frames(frame(4), frame(10), frame(12));
-    expect(net.opened.map(({ from }) => from)).toEqual(['keyframe', 'start']);
-    expect(net.heard).toEqual(['welcome', '10.0', 'dropped', 'welcome', '12.0']);
+    expect(net.opened.map(({ from }) => from)).toEqual(['keyframe']);
+    expect(net.heard).toEqual(['welcome', '10.0', 'refused changed']);
   });
 
   test('waits longer with every failure, and little again after a success', () => {

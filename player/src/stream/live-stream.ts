@@ -41,6 +41,8 @@ const REFUSALS = new Map<number, Refusal>([
   [CLOSE_CODES.forbidden, 'forbidden'],
   [CLOSE_CODES.session_not_found, 'not-found'],
   [CLOSE_CODES.invalid_request, 'invalid'],
+  // The log never gave that position out: what was shown comes from another log.
+  [CLOSE_CODES.position_gone, 'changed'],
 ]);
 
 /**
@@ -57,7 +59,6 @@ export class LiveStream {
   #attempt = 0;
   #welcomed = false;
   #closed = false;
-  #fromStart = false;
   #cancelTimer: () => void = () => undefined;
 
   constructor(join: JoinMode, around: StreamSurroundings, listener: StreamListener) {
@@ -81,7 +82,7 @@ export class LiveStream {
 
   #connect(): void {
     this.#welcomed = false;
-    const from = this.#fromStart || this.#last === null ? (this.#fromStart ? 'start' : this.#join) : formatPosition(this.#last);
+    const from = this.#last === null ? this.#join : formatPosition(this.#last);
     const socket = this.#around.open(from);
     socket.binaryType = 'arraybuffer';
     // A socket that was given up may still speak: it is not listened to.
@@ -117,7 +118,6 @@ export class LiveStream {
     if (message.type === 'welcome') {
       this.#welcomed = true;
       this.#attempt = 0;
-      this.#fromStart = false;
     }
     this.#listener.control(message);
   }
@@ -144,8 +144,6 @@ export class LiveStream {
       this.#listener.refused(refusal);
       return;
     }
-    // What was trimmed from the log is in blocks: the whole is asked for again, and what is known is left out.
-    if (code === CLOSE_CODES.position_gone) this.#fromStart = true;
     this.#listener.dropped();
     const again = (): void => {
       if (this.#closed) return;
