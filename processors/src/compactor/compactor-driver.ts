@@ -155,7 +155,7 @@ export class Compactor implements BudgetHolder {
     this.stats.invalid += start.invalid;
     this.#tickAtMs = clock.now() + settings.lifecycleTickMs;
     this.#checkpointAtMs = clock.now();
-    logger.info(
+    logger.debug(
       { partition, chainEnd: start.chain.end, flushesRead: start.flushesRead, sessions: start.known.size },
       'compacting from the end of the chain',
     );
@@ -278,7 +278,7 @@ export class Compactor implements BudgetHolder {
     this.stats.flushes++;
     this.#lostInARow = 0;
     this.#renewPending();
-    logger.info(
+    logger.debug(
       {
         partition: this.partition,
         firstOffset: flush.firstOffset,
