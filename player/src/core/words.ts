@@ -56,7 +56,7 @@ const REFUSAL_TEXT: Record<Refusal, string> = {
   forbidden: 'Not allowed',
   'not-found': 'No such session',
   invalid: 'Cannot be opened',
-  changed: 'The stored session was replaced: reload the page',
+  changed: 'Replaced',
 };
 
 const GAP_TEXT: Record<GapReason, string> = {

@@ -276,6 +276,8 @@ export class PlayheadPlayer extends LitElement {
           return message('You may not watch this session', 'It belongs to another project.');
         case 'not-found':
           return message('There is no such session', 'Check the address, or look for it in the list of sessions.');
+        case 'changed':
+          return message('The stored session was replaced', 'Reload the page to see what is there now.');
         case 'invalid':
         case null:
           return message('This session cannot be opened', 'The server did not understand the request.');
