@@ -79,4 +79,12 @@ export interface RecordCodec {
   encode<T extends Topic>(topic: T, record: TopicRecords[T]): Uint8Array;
   /** @throws for bytes that are not a record of the topic. `body`-like fields may be views into `bytes`. */
   decode<T extends Topic>(topic: T, bytes: Uint8Array): TopicRecords[T];
+
+  /**
+   * For codecs that must look something up before they can decode: where it is there, a log awaits it before `decode`.
+   * Undefined when nothing has to be waited for. What nobody knows is a fault of `decode`.
+   *
+   * @throws {PlayheadError} `log_unavailable` when it cannot be looked up now: the read fails, and may be repeated
+   */
+  ready?(topic: Topic, bytes: Uint8Array): Promise<void> | undefined;
 }

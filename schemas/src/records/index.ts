@@ -119,9 +119,56 @@ const SHAPES: { readonly [T in Topic]: Shape<TopicRecords[T]> } = {
   'playhead.rejected': rejected,
 };
 
-const TYPES = Object.fromEntries(
-  Object.entries(AVRO_SCHEMAS).map(([topic, schema]) => [topic, avro.Type.forSchema(structuredClone(schema))]),
-) as Readonly<Record<Topic, avro.Type>>;
+function typeOf(schema: Schema): avro.Type {
+  return avro.Type.forSchema(structuredClone(schema));
+}
+
+const TYPES = Object.fromEntries(Object.entries(AVRO_SCHEMAS).map(([topic, schema]) => [topic, typeOf(schema)])) as Readonly<
+  Record<Topic, avro.Type>
+>;
+
+/**
+ * Plain Avro binary of a record behind `roomBytes` bytes that the caller fills.
+ *
+ * @throws {Error} for a record that is not of the schema: a missing field, a fraction where a whole number belongs
+ */
+export function encodeAvro<T extends Topic>(topic: T, record: TopicRecords[T], roomBytes: number): Uint8Array {
+  const type = TYPES[topic];
+  const value = SHAPES[topic].toAvro(record);
+  let bytes = Buffer.allocUnsafe(roomBytes + expectedBytes(record));
+  let end = type.encode(value, bytes, roomBytes);
+  if (end < 0) {
+    // What was missing is told as a negative number.
+    bytes = Buffer.allocUnsafe(bytes.length - end);
+    end = type.encode(value, bytes, roomBytes);
+  }
+  return plainBytes(bytes.subarray(0, end));
+}
+
+/** Reads the Avro binary of a record from `at` to the end of `bytes`. Throws BytesFault, whatever the bytes hold; memory is bounded by them. */
+export type AvroReader<T extends Topic> = (bytes: Uint8Array, at: number) => TopicRecords[T];
+
+/**
+ * How today's program reads what was written with `writer`, by default today's schema.
+ *
+ * @throws {Error} when today's schema cannot read what that one wrote
+ */
+export function avroReader<T extends Topic>(topic: T, writer: Schema = AVRO_SCHEMAS[topic]): AvroReader<T> {
+  const type = TYPES[topic];
+  const resolver = writer === AVRO_SCHEMAS[topic] ? undefined : type.createResolver(typeOf(writer));
+  return (bytes, at) => {
+    checkAvroBytes(writer, bytes, at);
+    try {
+      return SHAPES[topic].fromAvro(type.fromBuffer(bufferOf(bytes.subarray(at)), resolver) as never);
+    } catch (error) {
+      throw new BytesFault(`not a record of ${topic}: ${error instanceof Error ? error.message : String(error)}`, at);
+    }
+  };
+}
+
+const READERS = Object.fromEntries(Object.keys(AVRO_SCHEMAS).map((topic) => [topic, avroReader(topic as Topic)])) as {
+  readonly [T in Topic]: AvroReader<T>;
+};
 
 /** Encodes and decodes the records of every topic. */
 export const avroCodec = {
@@ -129,17 +176,9 @@ export const avroCodec = {
    * @throws {Error} for a record that is not of the schema: a missing field, a fraction where a whole number belongs
    */
   encode<T extends Topic>(topic: T, record: TopicRecords[T]): Uint8Array {
-    const type = TYPES[topic];
-    const value = SHAPES[topic].toAvro(record);
-    let bytes = Buffer.allocUnsafe(expectedBytes(record));
-    let end = type.encode(value, bytes, VERSION_BYTES);
-    if (end < 0) {
-      // What was missing is told as a negative number.
-      bytes = Buffer.allocUnsafe(bytes.length - end);
-      end = type.encode(value, bytes, VERSION_BYTES);
-    }
+    const bytes = encodeAvro(topic, record, VERSION_BYTES);
     bytes[0] = RECORDS_VERSION;
-    return plainBytes(bytes.subarray(0, end));
+    return bytes;
   },
 
   /**
@@ -148,13 +187,7 @@ export const avroCodec = {
   decode<T extends Topic>(topic: T, bytes: Uint8Array): TopicRecords[T] {
     const version = new ByteReader(bytes).u8();
     if (version !== RECORDS_VERSION) throw new BytesFault(`record of version ${version}`, 0);
-    checkAvroBytes(AVRO_SCHEMAS[topic], bytes, VERSION_BYTES);
-    try {
-      const value = TYPES[topic].fromBuffer(bufferOf(bytes.subarray(VERSION_BYTES))) as never;
-      return SHAPES[topic].fromAvro(value);
-    } catch (error) {
-      throw new BytesFault(`not a record of ${topic}: ${error instanceof Error ? error.message : String(error)}`, VERSION_BYTES);
-    }
+    return READERS[topic](bytes, VERSION_BYTES);
   },
 };
 

@@ -1,0 +1,68 @@
+import { createServer } from 'node:net';
+import type { StartedTestContainer } from 'testcontainers';
+import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
+import { IMAGES } from './images.ts';
+
+export interface KafkaContainer {
+  /** `host:port` of the one broker. */
+  readonly brokers: readonly string[];
+  readonly container: StartedTestContainer;
+  /** Stops the broker and starts it again, at the same address and with what it had stored; resolves when it answers. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const CLIENTS_PORT = 9092;
+const STARTUP_TIMEOUT_MS = 120_000;
+
+/**
+ * Starts a Kafka broker that is its own controller (KRaft), without topics of its own making.
+ *
+ * Clients are told the broker's address by itself, so it has to know the published port before it starts: a free one is
+ * chosen here and published as it is.
+ */
+export async function startKafka(): Promise<KafkaContainer> {
+  const { host } = (await getContainerRuntimeClient()).info.containerRuntime;
+  const port = await freePort();
+  const container = await new GenericContainer(IMAGES.kafka)
+    .withExposedPorts({ container: CLIENTS_PORT, host: port })
+    .withEnvironment({
+      KAFKA_NODE_ID: '1',
+      KAFKA_PROCESS_ROLES: 'broker,controller',
+      KAFKA_CONTROLLER_QUORUM_VOTERS: '1@localhost:9093',
+      KAFKA_LISTENERS: `PLAINTEXT://:${CLIENTS_PORT},CONTROLLER://:9093`,
+      KAFKA_ADVERTISED_LISTENERS: `PLAINTEXT://${host}:${port}`,
+      KAFKA_LISTENER_SECURITY_PROTOCOL_MAP: 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      KAFKA_CONTROLLER_LISTENER_NAMES: 'CONTROLLER',
+      KAFKA_INTER_BROKER_LISTENER_NAME: 'PLAINTEXT',
+      KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR: '1',
+      KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS: '4',
+      KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR: '1',
+      KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
+      KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
+      KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
+    })
+    .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
+    .withStartupTimeout(STARTUP_TIMEOUT_MS)
+    .start();
+  return {
+    brokers: [`${host}:${port}`],
+    container,
+    restart: () => container.restart(),
+    async stop() {
+      await container.stop();
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port is free');
+  return address.port;
+}
