@@ -1,2 +1,5 @@
 export * from './images.ts';
+export * from './kafka.ts';
 export * from './runtime.ts';
+export * from './s3.ts';
+export * from './schema-registry.ts';

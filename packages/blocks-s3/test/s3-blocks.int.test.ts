@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import { openS3Blocks, type S3BlocksOptions } from '@playhead/blocks-s3';
+import type { StartedS3 } from '@playhead/containers';
+import { noContainers, startS3 } from '@playhead/containers';
+import type { BlockStore } from '@playhead/ports';
+import { blockStoreContract } from '@playhead/testkit';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+
+const MIB = 1024 * 1024;
+
+describe.runIf(noContainers === '')(`a block store on a real S3 server ${noContainers && `(${noContainers})`}`, () => {
+  let s3: StartedS3;
+  beforeAll(async () => {
+    s3 = await startS3();
+  }, 180_000);
+  afterAll(() => s3.stop());
+
+  function optionsFor(bucket: string, more: Partial<S3BlocksOptions> = {}): S3BlocksOptions {
+    const { endpoint, region, accessKeyId, secretAccessKey } = s3;
+    return { endpoint, region, credentials: { accessKeyId, secretAccessKey }, bucket, ...more };
+  }
+
+  async function freshBucket(): Promise<string> {
+    const bucket = `bucket-${randomUUID()}`;
+    await s3.createBucket(bucket);
+    return bucket;
+  }
+
+  async function freshStore(more: Partial<S3BlocksOptions> = {}): Promise<BlockStore> {
+    const blocks = await openS3Blocks(optionsFor(await freshBucket(), more));
+    onTestFinished(() => blocks.close());
+    return blocks;
+  }
+
+  blockStoreContract('openS3Blocks', async () => {
+    const bucket = await freshBucket();
+    const open = () => openS3Blocks(optionsFor(bucket));
+    return { blocks: await open(), reopen: open };
+  });
+
+  blockStoreContract('openS3Blocks below a prefix, in a bucket with others', async () => {
+    const bucket = await freshBucket();
+    const [before, after, outer] = await Promise.all(
+      ['some/prefiw', 'some/prefix-and', 'some'].map((prefix) => openS3Blocks(optionsFor(bucket, { prefix }))),
+    );
+    for (const other of [before, after, outer]) {
+      await other?.put('a', Uint8Array.of(1));
+      await other?.close();
+    }
+    const open = () => openS3Blocks(optionsFor(bucket, { prefix: 'some/prefix' }));
+    return { blocks: await open(), reopen: open };
+  });
+
+  test('BS1 BS3 an object in parts is read back byte for byte, also in ranges across parts', async () => {
+    const blocks = await freshStore();
+    const bytes = patterned(40 * MIB + 123);
+    expect(await blocks.put('large/object', bytes)).toBe('created');
+    expect(await blocks.size('large/object')).toBe(bytes.length);
+    expect(Buffer.compare(await blocks.get('large/object'), bytes)).toBe(0);
+    const offset = 16 * MIB - 10;
+    expect(Buffer.compare(await blocks.get('large/object', { offset, length: 20 }), bytes.subarray(offset, offset + 20))).toBe(0);
+    const past = { offset: bytes.length - 1, length: 2 };
+    await expect(blocks.get('large/object', past)).rejects.toMatchObject({ code: 'range_not_satisfiable' });
+    expect(await blocks.put('large/object', patterned(17 * MIB))).toBe('exists');
+    expect(await blocks.put('large/object', patterned(1))).toBe('exists');
+    expect(await blocks.size('large/object')).toBe(bytes.length);
+  });
+
+  test('BS2 of racing puts in parts and in one piece exactly one answers `created`, and its bytes are there', async () => {
+    const blocks = await freshStore({ partBytes: 5 * MIB });
+    for (let round = 0; round < 4; round++) {
+      const contents = [6 * MIB, 1_000, 7 * MIB, 2_000, 8 * MIB, 3_000].map((length) => patterned(length + round));
+      const answers = await Promise.all(contents.map((bytes) => blocks.put(`race/${round}`, bytes)));
+      expect(answers.filter((answer) => answer === 'created')).toHaveLength(1);
+      const winner = contents[answers.indexOf('created')] ?? new Uint8Array();
+      expect(Buffer.compare(await blocks.get(`race/${round}`), winner)).toBe(0);
+    }
+  });
+
+  test('BS2 of racing puts through many stores exactly one answers `created`', async () => {
+    const bucket = await freshBucket();
+    const stores = await Promise.all(Array.from({ length: 6 }, () => openS3Blocks(optionsFor(bucket))));
+    onTestFinished(async () => void (await Promise.all(stores.map((blocks) => blocks.close()))));
+    for (let round = 0; round < 20; round++) {
+      const answers = await Promise.all(
+        stores.flatMap((blocks, i) => [blocks.put(`r/${round}`, Uint8Array.of(i)), blocks.put(`r/${round}`, Uint8Array.of(i))]),
+      );
+      expect(answers.filter((answer) => answer === 'created')).toHaveLength(1);
+      expect(await stores[0]?.get(`r/${round}`)).toEqual(Uint8Array.of(Math.floor(answers.indexOf('created') / 2)));
+    }
+  });
+
+  test('BS5 `list` goes on over pages in order of key, among folders too', async () => {
+    const blocks = await freshStore({ prefix: 'p' });
+    const keys = Array.from({ length: 2_300 }, (_, i) => `many${'-./_'[i % 4]}${i % 7}/${String(i % 3 === 0 ? i : 9_999 - i)}`);
+    for (let i = 0; i < keys.length; i += 50) await Promise.all(keys.slice(i, i + 50).map((key) => blocks.put(key, Uint8Array.of(1))));
+    const listed: string[] = [];
+    for await (const { key } of blocks.list('many')) listed.push(key);
+    expect(listed).toEqual(keys.toSorted());
+  }, 120_000);
+
+  test('a server that stands still makes every call fail with unavailable in time; afterwards they succeed', async () => {
+    const blocks = await freshStore({ attemptTimeoutMs: 400, requestTimeoutMs: 1_000, attempts: 2 });
+    await blocks.put('before', Uint8Array.of(1, 2, 3));
+    onTestFinished(() => s3.unpause());
+    await s3.pause();
+    const calls: readonly (() => Promise<unknown>)[] = [
+      () => blocks.put('during', Uint8Array.of(4)),
+      () => blocks.get('before'),
+      () => blocks.size('before'),
+      () => blocks.delete('before'),
+      async () => {
+        for await (const object of blocks.list('')) expect(object).toBeUndefined();
+      },
+      () => openS3Blocks(optionsFor('bucket', { attemptTimeoutMs: 400, requestTimeoutMs: 1_000 })),
+    ];
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+    await s3.unpause();
+    // What was sent meanwhile may take effect now, or not: the port says that repeating is safe.
+    expect(['created', 'exists']).toContain(await blocks.put('during', Uint8Array.of(4)));
+    expect(await blocks.get('during')).toEqual(Uint8Array.of(4));
+    expect(await blocks.put('after', Uint8Array.of(5))).toBe('created');
+  });
+
+  test('a server that stands still for less than a put’s patience costs nothing: its answer says who wrote', async () => {
+    const blocks = await freshStore({ attemptTimeoutMs: 300, requestTimeoutMs: 20_000, attempts: 8 });
+    onTestFinished(() => s3.unpause());
+    await s3.pause();
+    const puts = Promise.all([6, 7, 8].map((byte) => blocks.put(`patient/${byte}`, Uint8Array.of(byte))));
+    const waited = new Promise((resolve) => void setTimeout(resolve, 1_000));
+    await waited;
+    await s3.unpause();
+    expect(await puts).toEqual(['created', 'created', 'created']);
+    expect(await blocks.get('patient/6')).toEqual(Uint8Array.of(6));
+  });
+
+  test('opening fails with unavailable and the reason when bucket, credentials or server are not there', async () => {
+    const bucket = await freshBucket();
+    const wrong = { credentials: { accessKeyId: 'playhead', secretAccessKey: 'wrong' } };
+    const cases = [
+      { options: optionsFor('no-such-bucket'), s3: 'NoSuchBucket' },
+      { options: optionsFor('no-such-bucket', { readOnly: true }), s3: 'NoSuchBucket' },
+      { options: optionsFor(bucket, wrong), s3: 'SignatureDoesNotMatch' },
+      { options: optionsFor(bucket, { ...wrong, readOnly: true }), s3: 'SignatureDoesNotMatch' },
+      { options: optionsFor(bucket, { endpoint: 'http://127.0.0.1:9' }), s3: 'ECONNREFUSED' },
+    ];
+    for (const { options, s3 } of cases) {
+      await expect(openS3Blocks(options)).rejects.toMatchObject({ code: 'unavailable', details: { s3 } });
+    }
+  });
+
+  test('opening for reading writes nothing', async () => {
+    const bucket = await freshBucket();
+    const reading = await openS3Blocks(optionsFor(bucket, { readOnly: true }));
+    expect((await s3.container.exec(['ls', `/data/${bucket}`])).output).toBe('');
+    const writing = await openS3Blocks(optionsFor(bucket));
+    await writing.put('key', Uint8Array.of(1));
+    expect(await reading.get('key')).toEqual(Uint8Array.of(1));
+    await Promise.all([reading.close(), writing.close()]);
+  });
+
+  test('a key that is a folder of another is refused where the server keeps objects as files', async () => {
+    const blocks = await freshStore();
+    await blocks.put('a/b', Uint8Array.of(1));
+    await expect(blocks.put('a', Uint8Array.of(2))).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(blocks.put('a/b/c', Uint8Array.of(2))).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(await blocks.get('a/b')).toEqual(Uint8Array.of(1));
+  });
+
+  test('closing fails what comes after it with unavailable', async () => {
+    const blocks = await freshStore();
+    await blocks.close();
+    await blocks.close();
+    await expect(blocks.put('key', Uint8Array.of(1))).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(blocks.get('key')).rejects.toMatchObject({ code: 'unavailable' });
+  });
+});
+
+function patterned(length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8)) & 255;
+  return bytes;
+}
