@@ -1,7 +1,8 @@
 import process from 'node:process';
 import { DataDirectoryBusy, openDataDirectory } from './data-directory.ts';
+import { openEmbeddedEngines } from './engines.ts';
 import { openLogger } from './logging.ts';
-import { startOneProcess } from './one-process.ts';
+import { startRoles } from './roles.ts';
 import { helpText, readSettings, SettingFault } from './settings.ts';
 
 /** The longest that a clean end may take before the process ends anyway; what is acknowledged is in the log. */
@@ -15,7 +16,7 @@ async function main(): Promise<number | undefined> {
   }
   const logger = openLogger(settings, process.stderr.isTTY);
   const data = await openDataDirectory(settings.data);
-  const server = await startOneProcess(settings, data, logger);
+  const server = await startRoles(settings, await openEmbeddedEngines(settings, data), data.projects, logger);
 
   process.stdout.write(`\n  Playhead is running. Open this link, it signs you in:\n\n    ${server.link}\n\n`);
   if (server.shopUrl !== undefined) process.stdout.write(`  The demo shop, recorded live:  ${server.shopUrl}/\n`);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
+import { TOKEN_COOKIE } from '@playhead/live-gateway';
 import type { Projects } from '@playhead/ports';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
@@ -18,9 +19,6 @@ export interface AppConfig {
   readonly demoShopUrl?: string;
   readonly writeKey?: string;
 }
-
-/** Name of the cookie that holds a viewer's token. */
-export const TOKEN_COOKIE = 'playhead_token';
 
 /**
  * What a browser may load on our pages. Recorded pages are drawn inside of them, in a frame without scripts: their
@@ -47,8 +45,6 @@ export async function registerWebApp(app: FastifyInstance, options: WebAppOption
     if (request.method === 'GET' && isPage(request.url)) return signIn(options.projects, request, reply);
     return undefined;
   });
-
-  app.get('/healthz', async () => ({ status: 'ok' }));
 
   app.get('/v1/app-config', async (_request, reply) => {
     reply.header('cache-control', 'no-store');

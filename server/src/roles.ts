@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { answerFrameworkError, answerNotFound, registerIngest } from '@playhead/ingest';
+import { registerLiveGateway } from '@playhead/live-gateway';
+import type { Logger } from '@playhead/ports';
+import { systemClock } from '@playhead/ports';
+import { startProcessors } from '@playhead/processors';
+import { LIMITS } from '@playhead/schemas';
+import type { FastifyInstance } from 'fastify';
+import Fastify from 'fastify';
+import type { ProjectsFile } from './data-directory.ts';
+import { projectsOf } from './data-directory.ts';
+import { openDemoShop } from './demo-shop.ts';
+import type { Engines } from './engines.ts';
+import { registerHealth } from './health.ts';
+import type { Settings } from './settings.ts';
+import { registerWebApp, workspaceFolder } from './web-app.ts';
+
+/** Everything that runs, and how to end it. */
+export interface RunningServer {
+  /** Address that it listens on. */
+  readonly url: string;
+  /** The link that signs in; undefined where the web app is not served. */
+  readonly link: string | undefined;
+  readonly shopUrl: string | undefined;
+  /**
+   * Drains: says that it is not ready, waits `drainMs` for the proxy to notice, ends viewers and requests, flushes what is
+   * buffered, closes the engines.
+   */
+  stop(): Promise<void>;
+}
+
+/** A request that has not arrived whole by then is cut off. */
+const REQUEST_MS_MAX = 120_000;
+const TRIM_INTERVAL_MS = 60 * 60 * 1000;
+
+/** Starts the roles that the settings name on engines that are open. The engines are closed by `stop`, and when this fails. */
+export async function startRoles(settings: Settings, engines: Engines, file: ProjectsFile, logger: Logger): Promise<RunningServer> {
+  const closers: (() => Promise<void>)[] = [() => engines.close()];
+  let draining = false;
+  const stop = async (): Promise<void> => {
+    draining = true;
+    if (settings.drainMs > 0) await sleep(settings.drainMs);
+    for (const close of closers.splice(0).toReversed()) await close();
+  };
+  try {
+    const { log, blocks, catalog } = engines;
+    const clock = systemClock;
+    if (settings.role.has('processors')) {
+      const { flushAgeMs, flushBytesMax, sessionSilenceMs } = settings;
+      const writer = `${hostname()}:${process.pid}`;
+      const processors = await startProcessors({
+        log,
+        blocks,
+        catalog,
+        clock,
+        logger,
+        writer,
+        settings: { flushAgeMs, flushBytesMax, sessionSilenceMs },
+      });
+      closers.push(() => processors.stop());
+      closers.push(keepTrimming(engines, logger));
+    }
+
+    const app = Fastify({
+      bodyLimit: LIMITS.uploadBytesMax,
+      forceCloseConnections: true,
+      requestTimeout: REQUEST_MS_MAX,
+      frameworkErrors: answerFrameworkError,
+    });
+    closers.push(() => app.close());
+    app.setNotFoundHandler(answerNotFound);
+    registerHealth(app, engines, () => draining);
+
+    const projects = projectsOf(file);
+    const random = (count: number): Uint8Array => randomBytes(count);
+    const [project] = file.projects;
+    let shopUrl: string | undefined;
+    if (settings.role.has('ingest')) await registerIngest(app, { log, projects, clock, randomBytes: random, logger });
+    if (settings.role.has('live-gateway'))
+      await registerLiveGateway(app, { log, blocks, catalog, projects, clock, randomBytes: random, logger });
+    if (settings.role.has('player')) {
+      await registerWebApp(app, {
+        playerFolder: workspaceFolder('player', 'dist'),
+        recorderFolder: workspaceFolder('recorder', 'dist'),
+        projects,
+        appConfig: () => ({ writeKey: project?.writeKey ?? '', ...(shopUrl === undefined ? {} : { demoShopUrl: shopUrl }) }),
+      });
+    }
+    const url = await listen(app, settings.host, settings.port);
+
+    if (settings.role.has('player') && settings.shop === 'on') {
+      const shop = openDemoShop(workspaceFolder('recorder', 'demo'), () => ({ origin: url, writeKey: project?.writeKey ?? '' }));
+      closers.push(() => shop.close());
+      shopUrl = await listen(shop, settings.host, settings.shopPort);
+    }
+    const link = settings.role.has('player') ? `${url}/?token=${project?.viewers[0]?.token ?? ''}` : undefined;
+    return { url, link, shopUrl, stop };
+  } catch (error) {
+    for (const close of closers.splice(0).toReversed()) await close();
+    throw error;
+  }
+}
+
+/** Lets the log drop what its retention no longer keeps, every hour. */
+function keepTrimming(engines: Engines, logger: Logger): () => Promise<void> {
+  const timer = setInterval(() => {
+    engines.log.trim(Date.now()).catch((error: unknown) => logger.warn({ err: error }, 'the log could not be trimmed'));
+  }, TRIM_INTERVAL_MS);
+  timer.unref();
+  return async () => clearInterval(timer);
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  await app.listen({ host, port });
+  const address = app.server.address() as AddressInfo;
+  const name = address.address === '0.0.0.0' || address.address === '::' ? '127.0.0.1' : address.address;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${address.port}`;
+}
