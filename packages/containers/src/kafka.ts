@@ -15,6 +15,14 @@ export interface KafkaContainer {
 const CLIENTS_PORT = 9092;
 const STARTUP_TIMEOUT_MS = 120_000;
 
+/** Formats its storage at the first start only: not every image bears what it finds at the second one. */
+const START = `
+if [ -e /tmp/started ]; then
+  exec java -Xmx512m -Dlog4j2.configurationFile=/opt/kafka/config/log4j2.yaml -cp '/opt/kafka/libs/*' kafka.Kafka /opt/kafka/config/server.properties
+fi
+touch /tmp/started
+exec /etc/kafka/docker/run`;
+
 /**
  * Starts a Kafka broker that is its own controller (KRaft), without topics of its own making.
  *
@@ -25,6 +33,7 @@ export async function startKafka(): Promise<KafkaContainer> {
   const { host } = (await getContainerRuntimeClient()).info.containerRuntime;
   const port = await freePort();
   const container = await new GenericContainer(IMAGES.kafka)
+    .withCommand(['bash', '-c', START])
     .withExposedPorts({ container: CLIENTS_PORT, host: port })
     .withEnvironment({
       KAFKA_NODE_ID: '1',
@@ -42,7 +51,8 @@ export async function startKafka(): Promise<KafkaContainer> {
       KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
       KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
     })
-    .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
+    // The broker opens its port when it is ready. Seen from inside: outside, the engine's proxy answers before the broker.
+    .withWaitStrategy(Wait.forSuccessfulCommand(`bash -c 'exec 3<>/dev/tcp/127.0.0.1/${CLIENTS_PORT}'`))
     .withStartupTimeout(STARTUP_TIMEOUT_MS)
     .start();
   return {
