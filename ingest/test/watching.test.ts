@@ -209,7 +209,7 @@ describe('over a connection', () => {
     const fromMs = performance.now();
     await door.log.put('playhead.watches', lease());
     const { status, headers } = await answer;
-    expect(performance.now() - fromMs).toBeLessThan(250);
+    expect(performance.now() - fromMs).toBeLessThan(LIMITS.watchPollMs / 2);
     expect([status, headers.get('playhead-keyframe')]).toEqual([204, 'watch-1']);
   });
 
