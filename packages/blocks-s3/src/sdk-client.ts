@@ -1,3 +1,5 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import {
   AbortMultipartUploadCommand,
   S3Client as AwsClient,
@@ -24,12 +26,20 @@ const MARK = 'playhead-put';
 export function sdkClient(bucket: string, settings: S3ClientSettings): S3Client {
   const sdk = new AwsClient(configOf(settings));
   const Bucket = bucket;
+  const running = new Set<AbortController>();
 
+  /** Runs a request within its time, and not beyond `close`. */
   async function calling<T>(call: (options: { abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+    const request = new AbortController();
+    const timer = setTimeout(() => request.abort(), settings.requestTimeoutMs);
+    running.add(request);
     try {
-      return await call({ abortSignal: AbortSignal.timeout(settings.requestTimeoutMs) });
+      return await call({ abortSignal: request.signal });
     } catch (error) {
       throw faultOf(error);
+    } finally {
+      clearTimeout(timer);
+      running.delete(request);
     }
   }
 
@@ -96,18 +106,23 @@ export function sdkClient(bucket: string, settings: S3ClientSettings): S3Client 
       }
     },
 
-    close: () => sdk.destroy(),
+    close: () => {
+      for (const request of running) request.abort();
+      sdk.destroy();
+    },
   };
 }
 
 function configOf(settings: S3ClientSettings): AwsClientConfig {
   const { endpoint, region, credentials, socketsMax } = settings;
+  // Agents of our own, and no `Expect: 100-continue`: with it the SDK opens an unbounded connection for each larger body.
   const agent = { keepAlive: true, maxSockets: socketsMax };
   return {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
     ...(credentials === undefined ? {} : { credentials }),
     forcePathStyle: settings.pathStyle,
+    expectContinueHeader: false,
     retryMode: 'standard',
     maxAttempts: settings.attempts,
     requestHandler: new NodeHttpHandler({
@@ -115,8 +130,8 @@ function configOf(settings: S3ClientSettings): AwsClientConfig {
       requestTimeout: settings.attemptTimeoutMs,
       throwOnRequestTimeout: true,
       socketTimeout: settings.attemptTimeoutMs,
-      httpAgent: agent,
-      httpsAgent: agent,
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent(agent),
       // It would write to the console that requests wait for a socket, which is what the bound is for.
       logger: { debug: silent, info: silent, warn: silent, error: silent },
     }),
@@ -130,7 +145,7 @@ async function whole(body: { transformToByteArray(): Promise<Uint8Array> } | und
   try {
     return (await body?.transformToByteArray()) ?? new Uint8Array();
   } catch (error) {
-    if (signal.aborted) throw new S3Fault('unknown', 'TimeoutError', { message: 'the answer did not end in time', cause: error });
+    if (signal.aborted) throw new S3Fault('unknown', 'AbortError', { message: 'the answer did not end in time', cause: error });
     throw new S3Fault('cut', faultOf(error).reason, { message: 'the answer ended too soon', cause: error });
   }
 }

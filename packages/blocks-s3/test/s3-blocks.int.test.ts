@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { openS3Blocks, type S3BlocksOptions } from '@playhead/blocks-s3';
 import type { StartedS3 } from '@playhead/containers';
 import { noContainers, startS3 } from '@playhead/containers';
 import type { BlockStore } from '@playhead/ports';
+import { PlayheadError } from '@playhead/schemas';
 import { blockStoreContract } from '@playhead/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
@@ -123,15 +125,42 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
   });
 
   test('a server that stands still for less than a put’s patience costs nothing: its answer says who wrote', async () => {
-    const blocks = await freshStore({ attemptTimeoutMs: 300, requestTimeoutMs: 20_000, attempts: 8 });
+    const blocks = await freshStore({ attemptTimeoutMs: 1_000, requestTimeoutMs: 60_000, attempts: 50 });
     onTestFinished(() => s3.unpause());
     await s3.pause();
-    const puts = Promise.all([6, 7, 8].map((byte) => blocks.put(`patient/${byte}`, Uint8Array.of(byte))));
-    const waited = new Promise((resolve) => void setTimeout(resolve, 1_000));
-    await waited;
+    const puts = Promise.allSettled([6, 7, 8].map((byte) => blocks.put(`patient/${byte}`, Uint8Array.of(byte))));
+    // Longer than an attempt: each put is under way twice or more when the server goes on.
+    await setTimeout(2_500);
     await s3.unpause();
-    expect(await puts).toEqual(['created', 'created', 'created']);
+    expect(await puts).toEqual([6, 7, 8].map(() => ({ status: 'fulfilled', value: 'created' })));
     expect(await blocks.get('patient/6')).toEqual(Uint8Array.of(6));
+  });
+
+  test.each([
+    ['in one piece', 64 * MIB],
+    ['in parts', 5 * MIB],
+  ])('BS7 an object whose put %s was cut at any moment is whole or absent', async (_, partBytes) => {
+    const bucket = await freshBucket();
+    const reader = await openS3Blocks(optionsFor(bucket));
+    onTestFinished(() => reader.close());
+    const bytes = patterned(24 * MIB);
+    const outcomes = new Set<unknown>();
+    for (const afterMs of [0, 5, 20, 50, 100, 200, 400, 5_000]) {
+      const key = `cut/after-${afterMs}`;
+      const writer = await openS3Blocks(optionsFor(bucket, { partBytes }));
+      const put = writer.put(key, bytes).catch((error: unknown) => (error instanceof PlayheadError ? error.code : error));
+      await Promise.race([put, setTimeout(afterMs)]);
+      await writer.close();
+      const outcome = await put;
+      expect(['created', 'unavailable']).toContain(outcome);
+      outcomes.add(outcome);
+      // Whole already, or else written now: never anything else.
+      const sizes = outcome === 'created' ? [bytes.length] : [null, bytes.length];
+      expect(sizes).toContain(await reader.size(key));
+      expect(['created', 'exists']).toContain(await reader.put(key, bytes));
+      expect(Buffer.compare(await reader.get(key), bytes)).toBe(0);
+    }
+    expect(outcomes.has('unavailable')).toBe(true);
   });
 
   test('opening fails with unavailable and the reason when bucket, credentials or server are not there', async () => {

@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/**
+ * What happens to a request: it is served; nobody answers; it is served and the answer is lost; an error; an answer of which
+ * only half arrives; one that stops half way.
+ */
+export type Fate = 'serve' | 'stall' | 'lose the answer' | { readonly status: number; readonly code: string } | 'cut' | 'stop half way';
+
+export interface SmallS3 {
+  readonly endpoint: string;
+  /** Every request that arrived whole, in order. */
+  readonly requests: readonly { readonly method: string; readonly url: string; readonly headers: IncomingMessage['headers'] }[];
+  /** Connections that were made. */
+  readonly connections: () => number;
+  /** Fates of the next requests; those after them are served. */
+  readonly fates: Fate[];
+  stop(): Promise<void>;
+}
+
+/** A server of whole objects with conditional puts, on 127.0.0.1: enough to see what the SDK sends and how it bears failures. */
+export async function smallS3(): Promise<SmallS3> {
+  const objects = new Map<string, { readonly bytes: Buffer; readonly mark: string }>();
+  const requests: { method: string; url: string; headers: IncomingMessage['headers'] }[] = [];
+  const fates: Fate[] = [];
+  let connections = 0;
+
+  function serve(method: string, path: string, request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+    const held = objects.get(path);
+    if (method === 'PUT' && held && request.headers['if-none-match'] === '*') return fail(response, 412, 'PreconditionFailed');
+    if (method === 'PUT') {
+      objects.set(path, { bytes: body, mark: String(request.headers['x-amz-meta-playhead-put']) });
+      response.writeHead(200, { etag: '"etag"' }).end();
+    } else if (method === 'DELETE') {
+      objects.delete(path);
+      response.writeHead(204).end();
+    } else if (held) {
+      response.writeHead(200, { 'content-length': held.bytes.length, 'x-amz-meta-playhead-put': held.mark });
+      response.end(method === 'HEAD' ? undefined : held.bytes);
+    } else {
+      fail(response, 404, 'NoSuchKey');
+    }
+  }
+
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('error', () => {});
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request;
+      const path = url.split('?', 1)[0] ?? '';
+      requests.push({ method, url, headers });
+      const fate = fates.shift() ?? 'serve';
+      if (fate === 'stall') return;
+      if (typeof fate === 'object') return fail(response, fate.status, fate.code);
+      if (fate === 'serve') return serve(method, path, request, Buffer.concat(chunks), response);
+      if (fate === 'lose the answer') {
+        const nowhere = { writeHead: () => nowhere, end: () => nowhere } as unknown as ServerResponse;
+        serve(method, path, request, Buffer.concat(chunks), nowhere);
+        request.socket.destroy();
+        return;
+      }
+      const bytes = objects.get(path)?.bytes ?? Buffer.of();
+      response.writeHead(200, { 'content-length': bytes.length });
+      response.write(bytes.subarray(0, bytes.length / 2), () => {
+        if (fate === 'cut') request.socket.destroy();
+      });
+    });
+  });
+  server.on('connection', () => connections++);
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    connections: () => connections,
+    fates,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function fail(response: ServerResponse, status: number, code: string): void {
+  response.writeHead(status, { 'content-type': 'application/xml' });
+  response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>as the test wants</Message></Error>`);
+}
