@@ -4,6 +4,8 @@ import { NO_OFFSET, toOffset } from '@playhead/schemas';
 import type { KnownGap } from './gaps-of-life.ts';
 import { gapsOfLife } from './gaps-of-life.ts';
 import { migrate } from './migrate.ts';
+import type { Placement } from './placement.ts';
+import { IN_PROCESS } from './placement.ts';
 import {
   BLOCK_COLUMNS,
   blockOfRow,
@@ -29,7 +31,9 @@ const STATEMENT_BYTES_MAX = 4 * 1024 * 1024;
  * writing it again replaces it with itself; and the row that says how far the projection has come is written last, so that
  * whoever reads it first finds everything before it (CA3).
  */
-export function clickHouseCatalog(sql: SqlClient): Catalog {
+export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): Catalog {
+  const { database } = at;
+
   async function insert(table: string, rows: readonly Record<string, unknown>[]): Promise<void> {
     for (const statement of inStatements(rows, STATEMENT_BYTES_MAX)) await sql.insert(table, statement);
   }
@@ -37,13 +41,13 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
   async function advance(partition: Partition, progress: Partial<CatalogProgress>): Promise<void> {
     const { chainEnd = NO_OFFSET, flushesNext = 0, sessionsNext = 0 } = progress;
     const row = { partition, chain_end: chainEnd, flushes_next: flushesNext, sessions_next: sessionsNext };
-    await sql.insert('playhead.stored_progress', [row]);
+    await sql.insert(`${database}.stored_progress`, [row]);
   }
 
   async function progress(partition: Partition): Promise<CatalogProgress> {
     const [row] = await sql.query(
       `SELECT max(chain_end) AS chain_end, max(flushes_next) AS flushes_next, max(sessions_next) AS sessions_next
-       FROM playhead.stored_progress WHERE partition = {partition:UInt32} GROUP BY partition`,
+       FROM ${database}.stored_progress WHERE partition = {partition:UInt32} GROUP BY partition`,
       { partition },
     );
     if (!row) return { chainEnd: NO_OFFSET, flushesNext: toOffset(0), sessionsNext: toOffset(0) };
@@ -56,7 +60,7 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
 
   async function session(projectId: string, sessionId: string): Promise<SessionInfo | null> {
     const [row] = await sql.query(
-      `SELECT ${SESSION_COLUMNS} FROM playhead.sessions WHERE project_id = {project:String} AND session_id = {session:String}`,
+      `SELECT ${SESSION_COLUMNS} FROM ${database}.sessions WHERE project_id = {project:String} AND session_id = {session:String}`,
       { project: projectId, session: sessionId },
     );
     return row ? sessionOfRow(row) : null;
@@ -65,7 +69,7 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
   /** When the uploads of a flush's gap were received: behind the flush before it, before its own. */
   async function receiptsAround(flush: Flush): Promise<Omit<KnownGap, 'firstOffset' | 'lastOffset'>> {
     const [before] = await sql.query(
-      `SELECT last_received_at_ms FROM playhead.stored_flushes
+      `SELECT last_received_at_ms FROM ${database}.stored_flushes
        WHERE partition = {partition:UInt32} AND last_offset = {offset:Int64} LIMIT 1`,
       { partition: flush.partition, offset: flush.prevLastOffset },
     );
@@ -78,7 +82,7 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
 
   async function gapsOf(partition: Partition, chainEnd: Offset): Promise<readonly KnownGap[]> {
     const rows = await sql.query(
-      `SELECT first_offset, last_offset, received_after_ms, received_before_ms FROM playhead.stored_gaps FINAL
+      `SELECT first_offset, last_offset, received_after_ms, received_before_ms FROM ${database}.stored_gaps FINAL
        WHERE partition = {partition:UInt32} AND flush_last_offset <= {end:Int64} ORDER BY first_offset`,
       { partition, end: chainEnd },
     );
@@ -91,20 +95,20 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
   }
 
   return {
-    migrate: () => migrate(sql),
+    migrate: () => migrate(sql, at),
     progress,
     session,
 
     async applyFlush(flush: Flush, flushesNext: Offset, signals: readonly SignalRow[]) {
       const { partition, lastOffset, gap } = flush;
       await insert(
-        'playhead.stored_blocks',
+        `${database}.stored_blocks`,
         flush.blocks.map((block) => rowOfBlock(flush, block)),
       );
-      await insert('playhead.stored_events', signals.map(rowOfSignal));
+      await insert(`${database}.stored_events`, signals.map(rowOfSignal));
       if (gap) {
         const { receivedAfterMs, receivedBeforeMs } = await receiptsAround(flush);
-        await sql.insert('playhead.stored_gaps', [
+        await sql.insert(`${database}.stored_gaps`, [
           {
             partition,
             flush_last_offset: lastOffset,
@@ -115,7 +119,7 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
           },
         ]);
       }
-      await sql.insert('playhead.stored_flushes', [
+      await sql.insert(`${database}.stored_flushes`, [
         {
           partition,
           last_offset: lastOffset,
@@ -133,26 +137,24 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
     },
 
     async applyFacts(partition: Partition, facts: readonly PositionedFact[], sessionsNext: Offset) {
-      await insert('playhead.stored_facts', facts.map(rowOfFact));
+      await insert(`${database}.stored_facts`, facts.map(rowOfFact));
       await advance(partition, { sessionsNext });
     },
 
     async sessions(query: SessionsQuery) {
       const { projectId, startedBeforeMs = Number.MAX_SAFE_INTEGER, live, limit } = query;
       if (!Number.isInteger(limit) || limit < 1 || limit > 500) throw new RangeError(`limit ${limit}`);
-      // First which, by the few columns that decide it; then what is known of those.
-      const page = await sql.query(
-        `SELECT session_id FROM playhead.sessions
-         WHERE project_id = {project:String} AND toUnixTimestamp64Milli(started_at) < {before:Int64}
-           AND ({live:Int8} = -1 OR is_live = ({live:Int8} = 1))
-         ORDER BY started_at DESC LIMIT {limit:UInt32} WITH TIES`,
-        { project: projectId, before: startedBeforeMs, live: live === undefined ? -1 : Number(live), limit },
-      );
-      if (page.length === 0) return [];
+      // First which, by the few columns that decide it; then what is known of those. In one statement: the ids of a long page
+      // would not fit into the address of a request.
       const rows = await sql.query(
-        `SELECT ${SESSION_COLUMNS} FROM playhead.sessions
-         WHERE project_id = {project:String} AND session_id IN {sessions:Array(String)}`,
-        { project: projectId, sessions: page.map((row) => String(row.session_id)) },
+        `SELECT ${SESSION_COLUMNS} FROM ${database}.sessions
+         WHERE project_id = {project:String} AND session_id IN (
+           SELECT session_id FROM ${database}.sessions
+           WHERE project_id = {project:String} AND toUnixTimestamp64Milli(started_at) < {before:Int64}
+             AND ({live:Int8} = -1 OR is_live = ({live:Int8} = 1))
+           ORDER BY started_at DESC LIMIT {limit:UInt32} WITH TIES
+         )`,
+        { project: projectId, before: startedBeforeMs, live: live === undefined ? -1 : Number(live), limit },
       );
       return rows.map(sessionOfRow).toSorted((a, b) => b.startedAtMs - a.startedAtMs || (a.sessionId < b.sessionId ? -1 : 1));
     },
@@ -161,7 +163,7 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
       // The chain's end first: what it covers was written before it.
       const { chainEnd } = await progress(partition);
       const rows = await sql.query(
-        `SELECT ${BLOCK_COLUMNS} FROM playhead.stored_blocks FINAL
+        `SELECT ${BLOCK_COLUMNS} FROM ${database}.stored_blocks FINAL
          WHERE project_id = {project:String} AND session_id = {session:String} AND partition = {partition:UInt32}
            AND flush_last_offset <= {end:Int64}
          ORDER BY flush_last_offset`,
@@ -176,7 +178,7 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
 
     async signals(projectId: string, sessionId: string) {
       const rows = await sql.query(
-        `SELECT ${EVENT_COLUMNS} FROM playhead.stored_events FINAL
+        `SELECT ${EVENT_COLUMNS} FROM ${database}.stored_events FINAL
          WHERE project_id = {project:String} AND session_id = {session:String}
          ORDER BY upload_offset, frame_index`,
         { project: projectId, session: sessionId },
@@ -186,7 +188,7 @@ export function clickHouseCatalog(sql: SqlClient): Catalog {
 
     async recordView(view: SessionView) {
       const { projectId, sessionId, watchId, viewer, startedAtMs } = view;
-      await sql.insert('playhead.stored_views', [
+      await sql.insert(`${database}.stored_views`, [
         { project_id: projectId, session_id: sessionId, watch_id: watchId, viewer, started_at_ms: startedAtMs },
       ]);
     },

@@ -51,7 +51,7 @@ export function openChdb(path: string): SqlClient {
   try {
     // The same interface, which either package declares for itself (private members make the two differ for the compiler).
     const connection = createChdbConnection({ path }) as unknown as Connection;
-    return sqlOverClickHouse(createClient({ connection }), drainPending);
+    return sqlOverClickHouse(createClient({ connection }), { closed: drainPending });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new PlayheadError('unavailable', `The catalog cannot be opened: ${message}`, { cause, details: { path } });

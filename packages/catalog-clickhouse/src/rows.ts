@@ -19,7 +19,7 @@ const COUNT_NAMES = [
   'customs',
 ] as const satisfies readonly (keyof SessionCounts)[];
 
-/** Columns of `playhead.stored_blocks` that `blockOfRow` reads. */
+/** Columns of `stored_blocks` that `blockOfRow` reads. */
 export const BLOCK_COLUMNS = [
   'project_id, session_id, flush_last_offset, object_key, block_offset, block_length, first_offset, last_offset',
   'first_timestamp_ms, last_timestamp_ms, first_received_at_ms, last_received_at_ms, windows',
@@ -88,7 +88,7 @@ export function rowOfFact({ offset, fact }: PositionedFact): SqlRow {
   return { ...key, at_ms: fact.startedAtMs, source: fact.source, user_id: fact.userId, facts: fact.facts };
 }
 
-/** Columns of the view `playhead.sessions` that `sessionOfRow` reads. */
+/** Columns of the view `sessions` that `sessionOfRow` reads. */
 export const SESSION_COLUMNS = [
   'project_id, session_id, user_id, source, toUnixTimestamp64Milli(started_at) AS started_at_ms',
   'toUnixTimestamp64Milli(last_activity_at) AS last_activity_ms, toUnixTimestamp64Milli(ended_at) AS ended_at_ms',
@@ -117,7 +117,7 @@ export function sessionOfRow(row: SqlRow): SessionInfo {
   };
 }
 
-/** Columns of `playhead.stored_events` that `signalOfRow` reads. */
+/** Columns of `stored_events` that `signalOfRow` reads. */
 export const EVENT_COLUMNS =
   'project_id, session_id, window_id, upload_offset, frame_index, timestamp_ms, kind, selector, text, url, value, x, y';
 

@@ -1,6 +1,7 @@
 import { PlayheadError } from '@playhead/schemas';
 import { describe, expect, test } from 'vitest';
 import { toNumber } from '../src/rows.ts';
+import { serverSettings } from '../src/server-settings.ts';
 import { inStatements } from '../src/sql-client.ts';
 import { sqlOverClickHouse } from '../src/sql-over-clickhouse.ts';
 
@@ -20,6 +21,21 @@ function slowClient(): { client: Parameters<typeof sqlOverClickHouse>[0]; releas
     },
   };
   return { client: client as unknown as Parameters<typeof sqlOverClickHouse>[0], release: resolve, log };
+}
+
+/** Keeps what it is asked for; a query is never answered. */
+function keepingClient(): { client: Parameters<typeof sqlOverClickHouse>[0]; asked: Record<string, unknown>[] } {
+  const asked: Record<string, unknown>[] = [];
+  const keep = (params: Record<string, unknown>): Promise<void> => {
+    asked.push(params);
+    return Promise.resolve();
+  };
+  const never = (params: Record<string, unknown>): Promise<never> => {
+    asked.push(params);
+    return Promise.withResolvers<never>().promise;
+  };
+  const client = { insert: keep, command: keep, query: never, close: () => Promise.resolve() };
+  return { client: client as unknown as Parameters<typeof sqlOverClickHouse>[0], asked };
 }
 
 describe('the SQL client', () => {
@@ -53,5 +69,39 @@ describe('the SQL client', () => {
     expect(error).toBeInstanceOf(PlayheadError);
     expect(error).toMatchObject({ code: 'unavailable', retryable: true });
     expect(String(error)).toContain('Syntax error');
+  });
+
+  test('sends no settings with a statement to the engine in process, which would keep them', async () => {
+    const { client, asked } = keepingClient();
+    const sql = sqlOverClickHouse(client);
+    await sql.insert('t', [{ a: 1 }]);
+    await sql.command('CREATE ...');
+    void sql.query('SELECT 1');
+    await expect.poll(() => asked.length).toBe(3);
+    for (const params of asked) expect(params).not.toHaveProperty('clickhouse_settings');
+  });
+
+  test('names an insert to a server by what is in it: the same for the same rows of the same table, and for no others', async () => {
+    const { client, asked } = keepingClient();
+    const sql = sqlOverClickHouse(client, { server: serverSettings(1000) });
+    await sql.insert('t', [{ a: 1 }, { a: 2 }]);
+    await sql.insert('t', [{ a: 1 }, { a: 2 }]);
+    await sql.insert('u', [{ a: 1 }, { a: 2 }]);
+    await sql.insert('t', [{ a: 2 }, { a: 1 }]);
+    await sql.insert('t', [{ a: 12 }]);
+    const settings = asked.map((params) => params['clickhouse_settings'] as Record<string, unknown>);
+    const tokens = settings.map((one) => one['insert_deduplication_token']);
+    expect(tokens[0]).toMatch(/^[0-9a-f]{64}$/);
+    expect(tokens[1]).toBe(tokens[0]);
+    expect(new Set(tokens).size).toBe(4);
+    for (const one of settings) expect(one).toMatchObject({ async_insert: 0, insert_deduplicate: 1 });
+  });
+
+  test('gives up a call to a server after its timeout, and tells the client', async () => {
+    const { client, asked } = keepingClient();
+    const sql = sqlOverClickHouse(client, { server: serverSettings(50) });
+    await expect(sql.query('SELECT 1')).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining('within 50 ms') });
+    expect(asked[0]?.['abort_signal']).toMatchObject({ aborted: true });
+    await sql.close();
   });
 });

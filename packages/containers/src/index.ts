@@ -1,3 +1,4 @@
+export * from './clickhouse.ts';
 export * from './images.ts';
 export * from './kafka.ts';
 export * from './runtime.ts';

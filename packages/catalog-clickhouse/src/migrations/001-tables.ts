@@ -1,3 +1,4 @@
+import { engine, onCluster, tableSettings } from '../placement.ts';
 import type { Migration } from './migration.ts';
 
 /**
@@ -8,16 +9,12 @@ import type { Migration } from './migration.ts';
  * - No PARTITION BY: recorders' clocks are not to be trusted, and one insert that touches more than a hundred partitions is
  *   refused for ever.
  * - Granules are small where rows are wide: a player asks for one session, and a granule is the least that is read.
- * - Parts are fsynced, when inserted and when merged: the progress row must not survive a loss of power that the rows
- *   before it did not.
  */
-const DURABLE = 'SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1';
-
 export const TABLES: Migration = {
   id: 1,
   name: 'tables',
-  statements: [
-    `CREATE TABLE IF NOT EXISTS playhead.stored_blocks (
+  statements: (at) => [
+    `CREATE TABLE IF NOT EXISTS ${at.database}.stored_blocks${onCluster(at)} (
        project_id LowCardinality(String) COMMENT 'Project',
        session_id String COMMENT 'Session',
        partition UInt32 COMMENT 'Partition of the log',
@@ -51,11 +48,11 @@ export const TABLES: Migration = {
        facts Map(String, String) COMMENT 'Latest value of each fact',
        marks String COMMENT 'Identities of the accepted uploads: base64' CODEC(ZSTD(1)),
        frame_index String COMMENT 'Frame index of the block: base64' CODEC(ZSTD(1))
-     ) ENGINE = ReplacingMergeTree ORDER BY (project_id, session_id, partition, flush_last_offset)
-     ${DURABLE}, index_granularity = 256
+     ) ENGINE = ${engine(at, 'ReplacingMergeTree')} ORDER BY (project_id, session_id, partition, flush_last_offset)
+     ${tableSettings(at)}, index_granularity = 256
      COMMENT 'One row for each session in each flush'`,
 
-    `CREATE TABLE IF NOT EXISTS playhead.stored_facts (
+    `CREATE TABLE IF NOT EXISTS ${at.database}.stored_facts${onCluster(at)} (
        project_id LowCardinality(String) COMMENT 'Project',
        session_id String COMMENT 'Session',
        kind LowCardinality(String) COMMENT 'started or ended',
@@ -65,11 +62,11 @@ export const TABLES: Migration = {
        user_id String COMMENT 'User as the site named it (started)',
        reason LowCardinality(String) COMMENT 'Why it is over (ended)',
        facts Map(String, String) COMMENT 'Device and page facts (started)'
-     ) ENGINE = ReplacingMergeTree ORDER BY (project_id, session_id, kind, fact_offset)
-     ${DURABLE}, index_granularity = 1024
+     ) ENGINE = ${engine(at, 'ReplacingMergeTree')} ORDER BY (project_id, session_id, kind, fact_offset)
+     ${tableSettings(at)}, index_granularity = 1024
      COMMENT 'Starts and ends of sessions'`,
 
-    `CREATE TABLE IF NOT EXISTS playhead.stored_events (
+    `CREATE TABLE IF NOT EXISTS ${at.database}.stored_events${onCluster(at)} (
        project_id LowCardinality(String) COMMENT 'Project',
        session_id String COMMENT 'Session',
        upload_offset Int64 COMMENT 'Position of the frame: offset of its upload',
@@ -83,21 +80,21 @@ export const TABLES: Migration = {
        value Nullable(String) COMMENT 'Value',
        x Nullable(Float64) COMMENT 'Place in the viewport, CSS px from the left',
        y Nullable(Float64) COMMENT 'Place in the viewport, CSS px from the top'
-     ) ENGINE = ReplacingMergeTree ORDER BY (project_id, session_id, upload_offset, frame_index)
-     ${DURABLE}, index_granularity = 1024
+     ) ENGINE = ${engine(at, 'ReplacingMergeTree')} ORDER BY (project_id, session_id, upload_offset, frame_index)
+     ${tableSettings(at)}, index_granularity = 1024
      COMMENT 'Signals'`,
 
-    `CREATE TABLE IF NOT EXISTS playhead.stored_views (
+    `CREATE TABLE IF NOT EXISTS ${at.database}.stored_views${onCluster(at)} (
        project_id LowCardinality(String) COMMENT 'Project',
        session_id String COMMENT 'Session',
        watch_id String COMMENT 'One opening of the player',
        viewer String COMMENT 'Who watched',
        started_at_ms Int64 COMMENT 'When, Unix ms'
-     ) ENGINE = ReplacingMergeTree ORDER BY (project_id, session_id, watch_id)
-     ${DURABLE}
+     ) ENGINE = ${engine(at, 'ReplacingMergeTree')} ORDER BY (project_id, session_id, watch_id)
+     ${tableSettings(at)}
      COMMENT 'Who watched what'`,
 
-    `CREATE TABLE IF NOT EXISTS playhead.stored_flushes (
+    `CREATE TABLE IF NOT EXISTS ${at.database}.stored_flushes${onCluster(at)} (
        partition UInt32 COMMENT 'Partition of the log',
        last_offset Int64 COMMENT 'Last offset that the flush covers',
        first_offset Int64 COMMENT 'First offset that the flush covers',
@@ -108,29 +105,29 @@ export const TABLES: Migration = {
        writer String COMMENT 'Who wrote it',
        sessions UInt32 COMMENT 'Sessions in it',
        last_received_at_ms Int64 COMMENT 'Latest receipt in it, Unix ms; 0 when it has no session'
-     ) ENGINE = ReplacingMergeTree ORDER BY (partition, last_offset)
-     ${DURABLE}
+     ) ENGINE = ${engine(at, 'ReplacingMergeTree')} ORDER BY (partition, last_offset)
+     ${tableSettings(at)}
      COMMENT 'The valid chain of flushes'`,
 
-    `CREATE TABLE IF NOT EXISTS playhead.stored_gaps (
+    `CREATE TABLE IF NOT EXISTS ${at.database}.stored_gaps${onCluster(at)} (
        partition UInt32 COMMENT 'Partition of the log',
        flush_last_offset Int64 COMMENT 'The flush that found it',
        first_offset Int64 COMMENT 'First offset that was trimmed before it was compacted',
        last_offset Int64 COMMENT 'Last offset that was trimmed before it was compacted',
        received_after_ms Int64 COMMENT 'Latest receipt known before the gap, Unix ms',
        received_before_ms Int64 COMMENT 'Earliest receipt known behind the gap, Unix ms'
-     ) ENGINE = ReplacingMergeTree ORDER BY (partition, flush_last_offset)
-     ${DURABLE}
+     ) ENGINE = ${engine(at, 'ReplacingMergeTree')} ORDER BY (partition, flush_last_offset)
+     ${tableSettings(at)}
      COMMENT 'Uploads that were lost'`,
 
     // Each column is a maximum, so progress cannot fall, whoever writes in which order.
-    `CREATE TABLE IF NOT EXISTS playhead.stored_progress (
+    `CREATE TABLE IF NOT EXISTS ${at.database}.stored_progress${onCluster(at)} (
        partition UInt32 COMMENT 'Partition of the log',
        chain_end SimpleAggregateFunction(max, Int64) DEFAULT -1 COMMENT 'Last offset of the last flush applied',
        flushes_next SimpleAggregateFunction(max, Int64) COMMENT 'Next offset to read of the flushes',
        sessions_next SimpleAggregateFunction(max, Int64) COMMENT 'Next offset to read of the session facts'
-     ) ENGINE = AggregatingMergeTree ORDER BY partition
-     ${DURABLE}
+     ) ENGINE = ${engine(at, 'AggregatingMergeTree')} ORDER BY partition
+     ${tableSettings(at)}
      COMMENT 'How far the log was taken over'`,
   ],
 };

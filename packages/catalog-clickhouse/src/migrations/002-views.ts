@@ -1,10 +1,12 @@
+import type { Placement } from '../placement.ts';
+import { onCluster } from '../placement.ts';
 import type { Migration } from './migration.ts';
 
 /** What people read. FINAL and first-of-a-kind see to it that a row that is there twice (not merged yet) counts once. */
 
 const UTC = (column: string): string => `fromUnixTimestamp64Milli(${column}, 'UTC')`;
 
-const SESSIONS = `CREATE VIEW IF NOT EXISTS playhead.sessions (
+const SESSIONS = (at: Placement): string => `CREATE VIEW IF NOT EXISTS ${at.database}.sessions${onCluster(at)} (
     project_id String COMMENT 'Project',
     session_id String COMMENT 'Session: one visit of one user, across tabs',
     user_id String COMMENT 'User as the site named it, at the start or later; empty when it did not',
@@ -109,7 +111,7 @@ const SESSIONS = `CREATE VIEW IF NOT EXISTS playhead.sessions (
           crashes AS row_crashes, customs AS row_customs, uploads AS row_uploads, duplicates AS row_duplicates,
           rejected AS row_rejected, bytes_received AS row_bytes, block_length AS row_stored,
           windows AS row_windows, pages AS row_pages
-        FROM playhead.stored_blocks FINAL
+        FROM ${at.database}.stored_blocks FINAL
         UNION ALL
         SELECT
           project_id, session_id, kind::String, fact_offset,
@@ -117,14 +119,14 @@ const SESSIONS = `CREATE VIEW IF NOT EXISTS playhead.sessions (
           0, 0, 0, 0,
           0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
           [], []
-        FROM playhead.stored_facts FINAL
+        FROM ${at.database}.stored_facts FINAL
       )
       GROUP BY project_id, session_id
     )
   )
   COMMENT 'One row for each session'`;
 
-const SESSION_EVENTS = `CREATE VIEW IF NOT EXISTS playhead.session_events (
+const SESSION_EVENTS = (at: Placement): string => `CREATE VIEW IF NOT EXISTS ${at.database}.session_events${onCluster(at)} (
     project_id String COMMENT 'Project',
     session_id String COMMENT 'Session',
     window_id String COMMENT 'Window: tab, webview or app instance',
@@ -146,10 +148,10 @@ const SESSION_EVENTS = `CREATE VIEW IF NOT EXISTS playhead.session_events (
     upload_offset, frame_index,
     ${UTC('timestamp_ms')} AS timestamp,
     kind, selector, text, url, value, x, y
-  FROM playhead.stored_events FINAL
+  FROM ${at.database}.stored_events FINAL
   COMMENT 'One row for each signal: what the user and the page did'`;
 
-const SESSION_BLOCKS = `CREATE VIEW IF NOT EXISTS playhead.session_blocks (
+const SESSION_BLOCKS = (at: Placement): string => `CREATE VIEW IF NOT EXISTS ${at.database}.session_blocks${onCluster(at)} (
     project_id String COMMENT 'Project',
     session_id String COMMENT 'Session',
     partition UInt32 COMMENT 'Partition of the log',
@@ -183,10 +185,10 @@ const SESSION_BLOCKS = `CREATE VIEW IF NOT EXISTS playhead.session_blocks (
     ${UTC('last_received_at_ms')} AS last_received_at,
     windows, frames, images, keyframes, uploads, duplicates, rejected, bytes_received, pages, facts,
     base64Decode(frame_index) AS frame_index
-  FROM playhead.stored_blocks FINAL
+  FROM ${at.database}.stored_blocks FINAL
   COMMENT 'One row for each session in each flush: where its bytes are'`;
 
-const SESSION_VIEWS = `CREATE VIEW IF NOT EXISTS playhead.session_views (
+const SESSION_VIEWS = (at: Placement): string => `CREATE VIEW IF NOT EXISTS ${at.database}.session_views${onCluster(at)} (
     project_id String COMMENT 'Project',
     session_id String COMMENT 'Session',
     watch_id String COMMENT 'One opening of the player',
@@ -194,10 +196,10 @@ const SESSION_VIEWS = `CREATE VIEW IF NOT EXISTS playhead.session_views (
     started_at DateTime64(3, 'UTC') COMMENT 'When the player was opened'
   ) AS
   SELECT project_id, session_id, watch_id, viewer, ${UTC('started_at_ms')} AS started_at
-  FROM playhead.stored_views FINAL
+  FROM ${at.database}.stored_views FINAL
   COMMENT 'One row for each time somebody watched a session'`;
 
-const FLUSHES = `CREATE VIEW IF NOT EXISTS playhead.flushes (
+const FLUSHES = (at: Placement): string => `CREATE VIEW IF NOT EXISTS ${at.database}.flushes${onCluster(at)} (
     partition UInt32 COMMENT 'Partition of the log',
     first_offset Int64 COMMENT 'First offset that the flush covers',
     last_offset Int64 COMMENT 'Last offset that the flush covers',
@@ -211,10 +213,10 @@ const FLUSHES = `CREATE VIEW IF NOT EXISTS playhead.flushes (
   SELECT
     partition, first_offset, last_offset, prev_last_offset, object_key, object_bytes,
     ${UTC('created_at_ms')} AS created_at, writer, sessions
-  FROM playhead.stored_flushes FINAL
+  FROM ${at.database}.stored_flushes FINAL
   COMMENT 'One row for each flush of the valid chain'`;
 
-const GAPS = `CREATE VIEW IF NOT EXISTS playhead.gaps (
+const GAPS = (at: Placement): string => `CREATE VIEW IF NOT EXISTS ${at.database}.gaps${onCluster(at)} (
     partition UInt32 COMMENT 'Partition of the log',
     first_offset Int64 COMMENT 'First offset that was lost',
     last_offset Int64 COMMENT 'Last offset that was lost',
@@ -224,10 +226,10 @@ const GAPS = `CREATE VIEW IF NOT EXISTS playhead.gaps (
   SELECT
     partition, first_offset, last_offset,
     ${UTC('received_after_ms')} AS received_after, ${UTC('received_before_ms')} AS received_before
-  FROM playhead.stored_gaps FINAL
+  FROM ${at.database}.stored_gaps FINAL
   COMMENT 'Uploads that the log had dropped before they were stored'`;
 
-const PROGRESS = `CREATE VIEW IF NOT EXISTS playhead.projection_progress (
+const PROGRESS = (at: Placement): string => `CREATE VIEW IF NOT EXISTS ${at.database}.projection_progress${onCluster(at)} (
     partition UInt32 COMMENT 'Partition of the log',
     chain_end Int64 COMMENT 'Last offset of the last flush applied; -1 before the first',
     flushes_next Int64 COMMENT 'Next offset to read of the flushes',
@@ -237,12 +239,12 @@ const PROGRESS = `CREATE VIEW IF NOT EXISTS playhead.projection_progress (
   FROM (
     SELECT partition AS p, max(progress.chain_end) AS chain_end, max(progress.flushes_next) AS flushes_next,
       max(progress.sessions_next) AS sessions_next
-    FROM playhead.stored_progress AS progress GROUP BY p
+    FROM ${at.database}.stored_progress AS progress GROUP BY p
   )
   COMMENT 'How far the log was taken over'`;
 
 export const VIEWS: Migration = {
   id: 2,
   name: 'views',
-  statements: [SESSIONS, SESSION_EVENTS, SESSION_BLOCKS, SESSION_VIEWS, FLUSHES, GAPS, PROGRESS],
+  statements: (at) => [SESSIONS(at), SESSION_EVENTS(at), SESSION_BLOCKS(at), SESSION_VIEWS(at), FLUSHES(at), GAPS(at), PROGRESS(at)],
 };
