@@ -1,0 +1,2 @@
+export type { KafkaLogOptions, KafkaLogSettings } from './kafka-log.ts';
+export { openKafkaLog } from './kafka-log.ts';

@@ -1,0 +1,202 @@
+import './quiet-timers.ts';
+import net from 'node:net';
+import tls from 'node:tls';
+import type { Logger } from '@playhead/ports';
+import type { Admin, Cluster, ISocketFactory, KafkaConfig, Message } from 'kafkajs';
+import { Kafka, logLevel } from 'kafkajs';
+import type { FetchLane, GroupLink, KafkaClient, NewTopic, PartitionBounds, ProducePart } from '../kafka-client.ts';
+import { KafkaFault } from '../kafka-client.ts';
+import { faultOf } from './faults.ts';
+import { openFetchLane } from './kafkajs-fetch.ts';
+import { openGroupLink } from './kafkajs-group.ts';
+import { KafkajsLink } from './kafkajs-link.ts';
+
+export interface KafkajsOptions {
+  /** `host:port`, of some brokers of the cluster. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly logger: Logger;
+  readonly ssl?: KafkaConfig['ssl'];
+  readonly sasl?: KafkaConfig['sasl'];
+  readonly connectTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+}
+
+const CONNECT_TIMEOUT_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Of kafkajs inside of one call; the log repeats calls by itself. All are given: under NODE_ENV=test kafkajs has other defaults. */
+const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2, retries: 3 };
+
+/** The binding of kafkajs 2.2: its connections, protocol and administration, without its producer and consumer. */
+export function kafkajsClient(options: KafkajsOptions): KafkaClient {
+  const kafka = new Kafka(configOf(options));
+  const control = new KafkajsLink(kafka);
+  const producing = new KafkajsLink(kafka);
+  const others = new Set<KafkajsLink>();
+  const ending = new Set<Promise<void>>();
+  const leaders = new Map<string, ReadonlyMap<number, number>>();
+
+  function openLink(): { link: KafkajsLink; close: () => void } {
+    const link = new KafkajsLink(kafka);
+    others.add(link);
+    const close = (): void => {
+      others.delete(link);
+      const ended = link.close().finally(() => ending.delete(ended));
+      ending.add(ended);
+    };
+    return { link, close };
+  }
+
+  return {
+    async partitionCounts(topics) {
+      return withAdmin(kafka, async (admin) => {
+        const existing = new Set(await admin.listTopics());
+        const wanted = topics.filter((topic) => existing.has(topic));
+        if (wanted.length === 0) return new Map();
+        const metadata = await admin.fetchTopicMetadata({ topics: wanted });
+        return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]));
+      });
+    },
+
+    async createTopics(topics: readonly NewTopic[]) {
+      await withAdmin(kafka, (admin) =>
+        admin.createTopics({
+          waitForLeaders: true,
+          timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+          topics: topics.map(({ topic, partitions, replication, settings }) => ({
+            topic,
+            numPartitions: partitions,
+            replicationFactor: replication,
+            configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
+          })),
+        }),
+      );
+    },
+
+    leaderOf: (topic, partition) => leaders.get(topic)?.get(partition),
+
+    async refresh(topics) {
+      for (const link of [control, producing]) link.addTopics(topics);
+      await control.use(async (cluster) => {
+        await cluster.addMultipleTargetTopics([...topics]);
+        await cluster.refreshMetadata();
+        for (const topic of topics) leaders.set(topic, leadersIn(cluster, topic));
+      });
+    },
+
+    bounds: (topic, partition) =>
+      control.use(async (cluster): Promise<PartitionBounds> => {
+        const [first, next] = await Promise.all([boundOf(cluster, topic, partition, true), boundOf(cluster, topic, partition, false)]);
+        return { first, next };
+      }),
+
+    produce: (broker, parts) =>
+      producing.useBroker(broker, async (node) => {
+        const answer = (await node.produce({
+          acks: -1,
+          timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+          topicData: topicData(parts),
+        })) as ProduceAnswer;
+        return baseOffsets(parts, answer);
+      }),
+
+    openFetchLane(): FetchLane {
+      const { link, close } = openLink();
+      return openFetchLane(link, close);
+    },
+
+    openGroupLink(group): GroupLink {
+      const { link, close } = openLink();
+      return openGroupLink(group, link, control, close);
+    },
+
+    async close() {
+      await Promise.all([control, producing, ...others].map((link) => link.close()));
+      await Promise.all(ending);
+    },
+  };
+}
+
+function configOf({ brokers, clientId, logger, ssl, sasl, connectTimeoutMs, requestTimeoutMs }: KafkajsOptions): KafkaConfig {
+  return {
+    brokers: [...brokers],
+    clientId,
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl === undefined ? {} : { sasl }),
+    connectionTimeout: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    retry: RETRY,
+    socketFactory: promptSocket,
+    logLevel: logLevel.INFO,
+    // What goes wrong reaches the log as a fault too, and is told there if it matters: kafkajs calls much an error that it then
+    // retries, such as a group's first second.
+    logCreator: () => {
+      return ({ namespace, label, log: { message, timestamp: _, logger: __, stack: ___, ...data } }) =>
+        logger.debug({ ...data, kafkajs: namespace, kafkajsLevel: label }, message);
+    },
+  };
+}
+
+/** As kafkajs's own, but without Nagle's algorithm, which holds a small request back while an answer is awaited. */
+const promptSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+  // The types say always; kafkajs gives null where none was asked for.
+  const secure = ssl as tls.ConnectionOptions | null | undefined;
+  const name = net.isIP(host) ? {} : { servername: host };
+  const socket = secure ? tls.connect({ host, port, ...name, ...secure }, onConnect) : net.connect({ host, port }, onConnect);
+  socket.setKeepAlive(true, 60_000);
+  socket.setNoDelay(true);
+  return socket;
+};
+
+async function withAdmin<T>(kafka: Kafka, run: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return await run(admin);
+  } catch (error) {
+    throw faultOf(error);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
+
+function leadersIn(cluster: Cluster, topic: string): ReadonlyMap<number, number> {
+  const partitions = cluster.findTopicPartitionMetadata(topic).filter(({ leader }) => leader >= 0);
+  return new Map(partitions.map(({ partitionId, leader }) => [partitionId, leader]));
+}
+
+async function boundOf(cluster: Cluster, topic: string, partition: number, fromBeginning: boolean): Promise<number> {
+  const [answer] = await cluster.fetchTopicsOffset([{ topic, partitions: [{ partition }], fromBeginning }]);
+  const offset = answer?.partitions.find((found) => found.partition === partition)?.offset;
+  if (offset === undefined) throw new KafkaFault('moved', `nobody leads ${topic}/${partition}`);
+  return Number(offset);
+}
+
+/** kafkajs takes views only as Buffers. */
+function topicData(parts: readonly ProducePart[]): { topic: string; partitions: { partition: number; firstSequence: number; messages: Message[] }[] }[] {
+  const topics = new Map<string, { partition: number; firstSequence: number; messages: Message[] }[]>();
+  for (const { topic, partition, records } of parts) {
+    const messages = records.map(({ key, value }) => ({ key, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }));
+    const partitions = topics.get(topic) ?? [];
+    partitions.push({ partition, firstSequence: 0, messages });
+    topics.set(topic, partitions);
+  }
+  return [...topics].map(([topic, partitions]) => ({ topic, partitions }));
+}
+
+interface ProduceAnswer {
+  readonly topics: readonly { readonly topicName: string; readonly partitions: readonly { readonly partition: number; readonly baseOffset: string }[] }[];
+}
+
+function baseOffsets(parts: readonly ProducePart[], answer: ProduceAnswer): number[] {
+  const offsets = new Map<string, number>();
+  for (const { topicName, partitions } of answer.topics) {
+    for (const { partition, baseOffset } of partitions) offsets.set(`${topicName}/${partition}`, Number(baseOffset));
+  }
+  return parts.map(({ topic, partition }) => {
+    const offset = offsets.get(`${topic}/${partition}`);
+    if (offset === undefined || offset < 0) throw new KafkaFault('refused', `the broker gave no offset in ${topic}/${partition}`);
+    return offset;
+  });
+}
+
