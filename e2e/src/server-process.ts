@@ -18,12 +18,8 @@ export interface ServerOptions {
   readonly flags?: readonly string[];
 }
 
-/** A real server: the process that `npm start` runs after its build. */
-export interface ServerProcess {
-  readonly url: string;
-  /** The sign-in link that it printed. */
-  readonly link: string;
-  readonly shopUrl: string;
+/** A real process of the server's program. */
+export interface Process {
   /** What it wrote to stderr so far. */
   readonly log: () => string;
   /** Ctrl-C: resolves with the exit code. */
@@ -32,13 +28,37 @@ export interface ServerProcess {
   kill(): Promise<void>;
 }
 
+/** One process with all roles: what `npm start` runs after its build. */
+export interface ServerProcess extends Process {
+  readonly url: string;
+  /** The sign-in link that it printed. */
+  readonly link: string;
+  readonly shopUrl: string;
+}
+
 /** Starts a server and waits for its link. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
-  const flags = ['--data', options.data, '--port', String(options.port), '--shop-port', String(options.shopPort), ...(options.flags ?? [])];
+  const { data, port, shopPort, flags = [] } = options;
+  const own = ['--data', data, '--port', String(port), '--shop-port', String(shopPort)];
+  const { said, ...process } = await startProcess([...own, ...flags], /https?:\/\/\S+\?token=\S+/);
+  return { ...process, url: `http://127.0.0.1:${port}`, link: said, shopUrl: `http://127.0.0.1:${shopPort}/` };
+}
+
+/** A process of a cluster, with the roles that its flags name. */
+export interface RoleProcess extends Process {
+  readonly url: string;
+}
+
+export async function startRole(port: number, flags: readonly string[]): Promise<RoleProcess> {
+  const { said, ...process } = await startProcess(['--port', String(port), ...flags], /https?:\/\/\S+/);
+  return { ...process, url: said };
+}
+
+/** Starts the program with `flags` and waits until it has printed what `sign` matches. */
+async function startProcess(flags: readonly string[], sign: RegExp): Promise<Process & { readonly said: string }> {
   const child = spawn(process.execPath, [join(ROOT, 'server', 'src', 'main.ts'), ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
-  const link = await linkOf(child, () => log);
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     const exited = once(child, 'exit') as Promise<[number | null]>;
@@ -46,28 +66,28 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     return (await exited)[0];
   };
   return {
-    url: `http://127.0.0.1:${options.port}`,
-    link,
-    shopUrl: `http://127.0.0.1:${options.shopPort}/`,
+    said: await firstMatch(child, sign, () => log),
     log: () => log,
     stop: () => end('SIGINT'),
-    kill: async () => void (await end('SIGKILL')),
+    kill: async () => {
+      await end('SIGKILL');
+    },
   };
 }
 
-async function linkOf(child: ChildProcess, log: () => string): Promise<string> {
+async function firstMatch(child: ChildProcess, sign: RegExp, log: () => string): Promise<string> {
   if (!child.stdout) throw new Error('the server has no stdout');
   const timer = setTimeout(() => child.kill('SIGKILL'), START_MS_MAX);
   try {
     for await (const line of createInterface({ input: child.stdout })) {
-      const link = /https?:\/\/\S+\?token=\S+/.exec(line);
-      if (link) return link[0];
+      const match = sign.exec(line);
+      if (match) return match[0];
     }
   } finally {
     clearTimeout(timer);
     child.stdout.resume();
   }
-  throw new Error(`the server ended before it printed its link:\n${log()}`);
+  throw new Error(`the server ended before it said ${sign.source}:\n${log()}`);
 }
 
 /** Runs one of the commands (`simulate`, `import`) to its end. */

@@ -6,8 +6,8 @@ import { comparePositions, decodeFramesMessage, formatPosition } from '@playhead
 export interface ViewerClient {
   readonly frames: readonly PositionedFrame[];
   readonly control: readonly ControlMessage[];
-  /** Cuts the connection and joins again behind the last position. */
-  reconnect(): Promise<void>;
+  /** Cuts the connection and joins again behind the last position, at the same server or another one. */
+  reconnect(url?: string): Promise<void>;
   /** Resolves when `holds` is true, looked at after every message. */
   until(holds: (viewer: ViewerClient) => boolean): Promise<void>;
   close(): void;
@@ -20,8 +20,8 @@ export async function joinSession(url: string, token: string, sessionId: string,
   const waiting = new Set<() => void>();
   let socket: WebSocket;
 
-  const open = async (start: string): Promise<void> => {
-    const address = new URL(`/v1/sessions/${sessionId}/live?from=${start}&token=${token}`, url);
+  const open = async (start: string, server = url): Promise<void> => {
+    const address = new URL(`/v1/sessions/${sessionId}/live?from=${start}&token=${token}`, server);
     address.protocol = 'ws:';
     const opened = new WebSocket(address);
     socket = opened;
@@ -43,10 +43,10 @@ export async function joinSession(url: string, token: string, sessionId: string,
   const viewer: ViewerClient = {
     frames,
     control,
-    async reconnect() {
+    async reconnect(other) {
       const last = frames.at(-1);
       const cut = socket;
-      await open(last ? formatPosition(last.position) : from);
+      await open(last ? formatPosition(last.position) : from, other);
       cut.close();
     },
     async until(holds) {
