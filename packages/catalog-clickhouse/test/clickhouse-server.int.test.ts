@@ -116,6 +116,20 @@ describe.runIf(noContainers === '')(`a catalog on a real ClickHouse server${noCo
     });
   });
 
+  test('the server knows an insert by the name that it is given, not by what it makes of it', async () => {
+    await withCatalog(async (_catalog, { database }) => {
+      const client = openClickHouse(server);
+      // What the server itself adds differs each time, so by content the two would be two.
+      await client.command(
+        `CREATE TABLE ${database}.named (id UInt8, made UUID DEFAULT generateUUIDv4()) ENGINE = MergeTree ORDER BY id
+         SETTINGS non_replicated_deduplication_window = 10`,
+      );
+      for (const id of [1, 1, 2, 1]) await client.insert(`${database}.named`, [{ id }]);
+      expect(await client.query(`SELECT id FROM ${database}.named ORDER BY id`)).toEqual([{ id: 1 }, { id: 2 }]);
+      await client.close();
+    });
+  });
+
   test('an insert that is larger than one statement arrives whole', async () => {
     await withCatalog(async (catalog) => {
       const { flush, signals } = numberedFlush(0);
@@ -123,7 +137,7 @@ describe.runIf(noContainers === '')(`a catalog on a real ClickHouse server${noCo
       await catalog.applyFlush({ ...flush, blocks }, toOffset(1), signals);
       for (const block of blocks) {
         const stored = await catalog.blocks('shop', block.sessionId, 0);
-        expect(stored.blocks[0]?.frameIndex).toEqual(block.frameIndex);
+        expect(Buffer.compare(stored.blocks[0]?.frameIndex ?? new Uint8Array(), block.frameIndex)).toBe(0);
       }
     });
   });
