@@ -3,7 +3,7 @@ import type { Claim } from './core/assign.ts';
 import { assignPartitions } from './core/assign.ts';
 import type { GroupLink, GroupMembership } from './kafka-client.ts';
 import { KafkaFault } from './kafka-client.ts';
-import { pause } from './partition-reader.ts';
+import { pause } from './patience.ts';
 import { PartitionWorks } from './partition-works.ts';
 
 export interface GroupTimes {

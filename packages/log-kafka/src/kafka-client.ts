@@ -8,7 +8,7 @@
 export interface KafkaClient {
   /** The partition count of those of `topics` that exist. */
   partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  /** Creates those that do not exist; resolves when they can be written. */
+  /** Creates those that do not exist. Until brokers know of them they answer `moved`. */
   createTopics(topics: readonly NewTopic[]): Promise<void>;
   /** The broker that leads a partition, as last told by the cluster; undefined before it was told, or when there is none. */
   leaderOf(topic: string, partition: number): number | undefined;

@@ -1,7 +1,7 @@
 import type { Clock, EventLog, LogBatch, LogBounds, Logger, Membership, PartitionWork, ReadOptions, RecordCodec } from '@playhead/ports';
 import { systemClock } from '@playhead/ports';
 import type { Offset, Partition, Topic, TopicRecords } from '@playhead/schemas';
-import { LIMITS, PlayheadError, TOPIC_NAMES, toOffset } from '@playhead/schemas';
+import { LIMITS, PlayheadError, toOffset } from '@playhead/schemas';
 import type { AppendLimits } from './append-queue.ts';
 import { APPEND_LIMITS, AppendQueue } from './append-queue.ts';
 import type { FetchLimits } from './fetch-lanes.ts';
@@ -12,7 +12,8 @@ import type { KafkaClient, PartitionBounds } from './kafka-client.ts';
 import { isPassing } from './kafka-client.ts';
 import type { KafkajsOptions } from './kafkajs/kafkajs-client.ts';
 import { kafkajsClient } from './kafkajs/kafkajs-client.ts';
-import { pause, readPartition } from './partition-reader.ts';
+import { readPartition } from './partition-reader.ts';
+import { patiently } from './patience.ts';
 import { ensureTopics, RECORD_BYTES_MAX } from './topics.ts';
 
 export interface KafkaLogSettings {
@@ -33,9 +34,6 @@ export interface KafkaLogSettings {
 export interface KafkaLogOptions extends KafkaLogSettings, KafkajsOptions {}
 
 const BATCH_BYTES_MAX = 1024 * 1024;
-/** For how long a question to the cluster (bounds) is repeated. */
-const ASK_PATIENCE_MS = 10_000;
-const ASK_PAUSE_MS = 100;
 
 /**
  * Opens the event log on a Kafka cluster, and creates its topics where they are missing. Any number of processes may open it.
@@ -54,8 +52,7 @@ export async function openLogOn(client: KafkaClient, settings: KafkaLogSettings)
     if (!(Number.isInteger(partitions) && partitions >= 1 && partitions <= LIMITS.partitionsMax)) {
       throw new PlayheadError('invalid_request', `a log has 1 to ${LIMITS.partitionsMax} partitions, not ${partitions}`);
     }
-    await ensureTopics(client, topicPrefix, partitions, replication);
-    await client.refresh(TOPIC_NAMES.map((topic) => topicPrefix + topic));
+    await ensureTopics(client, topicPrefix, partitions, replication, settings.clock ?? systemClock);
     return new KafkaLog(client, settings);
   } catch (error) {
     await client.close();
@@ -107,15 +104,17 @@ class KafkaLog implements EventLog {
 
   /** Repeats the question while the cluster is on its way back. */
   async #bounds(name: string, partition: number): Promise<PartitionBounds> {
-    const untilMs = this.#clock.now() + ASK_PATIENCE_MS;
-    for (;;) {
-      try {
-        return await this.#client.bounds(name, partition);
-      } catch (error) {
-        if (!isPassing(error) || this.#clock.now() > untilMs || this.#closing.signal.aborted) throw unavailable(error);
-        await pause(this.#clock, ASK_PAUSE_MS, this.#closing.signal);
-        await this.#client.refresh([name]).catch(() => undefined);
-      }
+    try {
+      return await patiently(this.#clock, this.#closing.signal, async () => {
+        try {
+          return await this.#client.bounds(name, partition);
+        } catch (error) {
+          if (isPassing(error)) await this.#client.refresh([name]);
+          throw error;
+        }
+      });
+    } catch (error) {
+      throw unavailable(error);
     }
   }
 

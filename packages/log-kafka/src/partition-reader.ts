@@ -4,6 +4,7 @@ import { nextOffset, PlayheadError, toOffset } from '@playhead/schemas';
 import type { FetchLanes } from './fetch-lanes.ts';
 import type { FetchedRecord, PartitionBounds } from './kafka-client.ts';
 import { KafkaFault } from './kafka-client.ts';
+import { pause } from './patience.ts';
 
 export interface ReaderContext {
   readonly lanes: Pick<FetchLanes, 'fetch'>;
@@ -117,18 +118,4 @@ function unavailable(error: unknown): PlayheadError {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Resolves after `ms`, or when the signal aborts. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.setTimer(ms, done);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

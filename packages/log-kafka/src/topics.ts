@@ -1,6 +1,9 @@
+import type { Clock } from '@playhead/ports';
 import type { Topic } from '@playhead/schemas';
 import { LIMITS, PlayheadError, TOPIC_NAMES, TOPICS } from '@playhead/schemas';
 import type { KafkaClient, NewTopic } from './kafka-client.ts';
+import { KafkaFault } from './kafka-client.ts';
+import { patiently } from './patience.ts';
 
 /** A record of the log, at most: the largest upload with its facts, or a flush of very many sessions. */
 export const RECORD_BYTES_MAX = LIMITS.uploadBytesMax + 8 * 1024 * 1024;
@@ -23,22 +26,36 @@ export function topicSettings(topic: Topic, replication: number): Readonly<Recor
 }
 
 /**
- * Creates the topics that are missing.
+ * Creates the topics that are missing; resolves when all partitions have a leader.
  *
  * @throws {PlayheadError} `invalid_request` when one exists with another number of partitions: a session's partition is computed
  *   from that number, so it cannot change
+ * @throws {KafkaFault}
  */
-export async function ensureTopics(client: KafkaClient, prefix: string, partitions: number, replication: number): Promise<void> {
+export async function ensureTopics(client: KafkaClient, prefix: string, partitions: number, replication: number, clock: Clock): Promise<void> {
   const names = TOPIC_NAMES.map((topic) => prefix + topic);
-  const existing = await client.partitionCounts(names);
+  const { signal } = new AbortController();
+  const existing = await patiently(clock, signal, () => client.partitionCounts(names));
   checkCounts(existing, partitions);
   const missing = TOPIC_NAMES.filter((topic) => !existing.has(prefix + topic));
-  if (missing.length === 0) return;
-  await client.createTopics(
-    missing.map((topic): NewTopic => ({ topic: prefix + topic, partitions, replication, settings: topicSettings(topic, replication) })),
-  );
+  if (missing.length > 0) {
+    await client.createTopics(
+      missing.map((topic): NewTopic => ({ topic: prefix + topic, partitions, replication, settings: topicSettings(topic, replication) })),
+    );
+  }
+  await patiently(clock, signal, async () => {
+    await client.refresh(names);
+    const leaderless = names.filter((name) => countLeaders(client, name, partitions) < partitions);
+    if (leaderless.length > 0) throw new KafkaFault('moved', `partitions without a leader in ${leaderless.join(', ')}`);
+  });
   // Another process may have been faster, with another number.
-  checkCounts(await client.partitionCounts(names), partitions);
+  if (missing.length > 0) checkCounts(await patiently(clock, signal, () => client.partitionCounts(names)), partitions);
+}
+
+function countLeaders(client: KafkaClient, topic: string, partitions: number): number {
+  let count = 0;
+  for (let partition = 0; partition < partitions; partition++) if (client.leaderOf(topic, partition) !== undefined) count += 1;
+  return count;
 }
 
 function checkCounts(counts: ReadonlyMap<string, number>, partitions: number): void {

@@ -61,7 +61,8 @@ export function kafkajsClient(options: KafkajsOptions): KafkaClient {
     async createTopics(topics: readonly NewTopic[]) {
       await withAdmin(kafka, (admin) =>
         admin.createTopics({
-          waitForLeaders: true,
+          // Its way to wait fails against brokers that do not know the topic yet.
+          waitForLeaders: false,
           timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
           topics: topics.map(({ topic, partitions, replication, settings }) => ({
             topic,

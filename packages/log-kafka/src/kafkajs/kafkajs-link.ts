@@ -85,13 +85,15 @@ export class KafkajsLink {
       await cluster.connect();
       await cluster.addMultipleTargetTopics(topics);
     })();
-    // Heard by whoever uses the connection first.
-    ready.catch(() => undefined);
-    return { cluster, ready };
+    const connection = { cluster, ready };
+    // Who uses it hears why.
+    ready.catch(() => this.#discard(connection));
+    return connection;
   }
 
   #discard(connection: Connection): void {
-    if (this.#connection === connection) this.#connection = undefined;
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
     const ending = connection.ready
       .catch(() => undefined)
       .then(() => connection.cluster.disconnect())
