@@ -250,7 +250,8 @@ function gather(entries: readonly Entry[], limits: AppendLimits): { batches: Ent
       batch = { entries: [], bytes: 0, full: false };
       batches.set(name, batch);
     }
-    const fitsBatch = batch.entries.length === 0 || (batch.bytes + entry.bytes <= limits.batchBytesMax && batch.entries.length < BATCH_RECORDS_MAX);
+    const fitsBatch =
+      batch.entries.length === 0 || (batch.bytes + entry.bytes <= limits.batchBytesMax && batch.entries.length < BATCH_RECORDS_MAX);
     const fitsRequest = bytes === 0 || bytes + entry.bytes <= limits.requestBytesMax;
     // Full once, full for all behind: they keep their order.
     batch.full ||= !(fitsBatch && fitsRequest);

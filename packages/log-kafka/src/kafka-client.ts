@@ -125,7 +125,11 @@ export class KafkaFault extends Error {
   readonly kind: KafkaFaultKind;
   readonly part: { readonly topic: string; readonly partition: number } | undefined;
 
-  constructor(kind: KafkaFaultKind, message: string, options: { readonly cause?: unknown; readonly part?: { topic: string; partition: number } } = {}) {
+  constructor(
+    kind: KafkaFaultKind,
+    message: string,
+    options: { readonly cause?: unknown; readonly part?: { topic: string; partition: number } } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;
     this.part = options.part;

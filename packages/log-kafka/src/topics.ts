@@ -32,7 +32,13 @@ export function topicSettings(topic: Topic, replication: number): Readonly<Recor
  *   from that number, so it cannot change
  * @throws {KafkaFault}
  */
-export async function ensureTopics(client: KafkaClient, prefix: string, partitions: number, replication: number, clock: Clock): Promise<void> {
+export async function ensureTopics(
+  client: KafkaClient,
+  prefix: string,
+  partitions: number,
+  replication: number,
+  clock: Clock,
+): Promise<void> {
   const names = TOPIC_NAMES.map((topic) => prefix + topic);
   const { signal } = new AbortController();
   const existing = await patiently(clock, signal, () => client.partitionCounts(names));

@@ -18,7 +18,15 @@ describe.runIf(noContainers === '')(`Kafka${noContainers && ` (left out: ${noCon
       logs += 1;
       const topicPrefix = `contract-${logs}.`;
       const open = () =>
-        openKafkaLog({ brokers: kafka.brokers, clientId: 'contract', partitions, replication: 1, codec, topicPrefix, logger: silentLogger });
+        openKafkaLog({
+          brokers: kafka.brokers,
+          clientId: 'contract',
+          partitions,
+          replication: 1,
+          codec,
+          topicPrefix,
+          logger: silentLogger,
+        });
       return { log: await open(), reopen: open };
     },
     { trims: false },

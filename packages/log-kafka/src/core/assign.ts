@@ -26,7 +26,10 @@ export function assignPartitions(partitions: number, claims: readonly Claim[]): 
   for (const [i, { memberId, kept }] of members.entries()) {
     const quota = share + (i < larger ? 1 : 0);
     const stay = kept.slice(0, quota);
-    assignment.set(memberId, [...stay, ...free.splice(0, quota - stay.length)].toSorted((a, b) => a - b));
+    assignment.set(
+      memberId,
+      [...stay, ...free.splice(0, quota - stay.length)].toSorted((a, b) => a - b),
+    );
   }
   return assignment;
 }

@@ -174,7 +174,9 @@ async function boundOf(cluster: Cluster, topic: string, partition: number, fromB
 }
 
 /** kafkajs takes views only as Buffers. */
-function topicData(parts: readonly ProducePart[]): { topic: string; partitions: { partition: number; firstSequence: number; messages: Message[] }[] }[] {
+function topicData(
+  parts: readonly ProducePart[],
+): { topic: string; partitions: { partition: number; firstSequence: number; messages: Message[] }[] }[] {
   const topics = new Map<string, { partition: number; firstSequence: number; messages: Message[] }[]>();
   for (const { topic, partition, records } of parts) {
     const messages = records.map(({ key, value }) => ({ key, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength) }));
@@ -186,7 +188,10 @@ function topicData(parts: readonly ProducePart[]): { topic: string; partitions: 
 }
 
 interface ProduceAnswer {
-  readonly topics: readonly { readonly topicName: string; readonly partitions: readonly { readonly partition: number; readonly baseOffset: string }[] }[];
+  readonly topics: readonly {
+    readonly topicName: string;
+    readonly partitions: readonly { readonly partition: number; readonly baseOffset: string }[];
+  }[];
 }
 
 function baseOffsets(parts: readonly ProducePart[], answer: ProduceAnswer): number[] {
@@ -200,4 +205,3 @@ function baseOffsets(parts: readonly ProducePart[], answer: ProduceAnswer): numb
     return offset;
   });
 }
-
