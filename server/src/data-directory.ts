@@ -65,7 +65,12 @@ const SQLITE_BUSY = 5;
 
 /** `projects.json` of a directory, without claiming it: for commands that talk to the process which does. */
 export async function readProjects(path: string): Promise<ProjectsFile> {
-  return JSON.parse(await readFile(join(resolve(path), 'projects.json'), 'utf8')) as ProjectsFile;
+  return readProjectsFile(join(resolve(path), 'projects.json'));
+}
+
+/** A projects file by its own path. */
+export async function readProjectsFile(path: string): Promise<ProjectsFile> {
+  return JSON.parse(await readFile(path, 'utf8')) as ProjectsFile;
 }
 
 async function readOrMakeProjects(root: string): Promise<ProjectsFile> {

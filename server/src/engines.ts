@@ -1,10 +1,4 @@
-import { openDiskBlocks } from '@playhead/blocks-disk';
-import { openChdbCatalog } from '@playhead/catalog-clickhouse';
-import { openLmdbLog } from '@playhead/log-lmdb';
 import type { BlockStore, Catalog, EventLog } from '@playhead/ports';
-import { avroCodec } from '@playhead/schemas/records';
-import type { DataDirectory } from './data-directory.ts';
-import type { Settings } from './settings.ts';
 
 /** What the roles stand on: one adapter for each port. */
 export interface Engines {
@@ -15,7 +9,7 @@ export interface Engines {
 }
 
 /** Opens engines one after the other; what was opened is closed again when a later one fails, and at the end. */
-async function openAll(open: {
+export async function openEngines(open: {
   readonly log: () => Promise<EventLog>;
   readonly blocks: () => Promise<BlockStore>;
   readonly catalog: () => Promise<Catalog>;
@@ -39,13 +33,4 @@ async function openAll(open: {
     await close();
     throw error;
   }
-}
-
-/** LMDB, a folder and chDB in a data directory that is already claimed. */
-export async function openEmbeddedEngines(settings: Settings, data: DataDirectory): Promise<Engines> {
-  return openAll({
-    log: () => openLmdbLog({ path: data.log, partitions: settings.partitions, codec: avroCodec }),
-    blocks: () => openDiskBlocks({ path: data.blocks }),
-    catalog: () => openChdbCatalog({ path: data.catalog }),
-  });
 }

@@ -1,8 +1,10 @@
 import process from 'node:process';
-import { DataDirectoryBusy, openDataDirectory } from './data-directory.ts';
-import { openEmbeddedEngines } from './engines.ts';
+import type { Logger } from '@playhead/ports';
+import { DataDirectoryBusy, openDataDirectory, readProjectsFile } from './data-directory.ts';
 import { openLogger } from './logging.ts';
+import type { RunningServer } from './roles.ts';
 import { startRoles } from './roles.ts';
+import type { Settings } from './settings.ts';
 import { helpText, readSettings, SettingFault } from './settings.ts';
 
 /** The longest that a clean end may take before the process ends anyway; what is acknowledged is in the log. */
@@ -15,22 +17,17 @@ async function main(): Promise<number | undefined> {
     return 0;
   }
   const logger = openLogger(settings, process.stderr.isTTY);
-  const data = await openDataDirectory(settings.data);
-  const server = await startRoles(settings, await openEmbeddedEngines(settings, data), data.projects, logger);
-
-  process.stdout.write(`\n  Playhead is running. Open this link, it signs you in:\n\n    ${server.link}\n\n`);
-  if (server.shopUrl !== undefined) process.stdout.write(`  The demo shop, recorded live:  ${server.shopUrl}/\n`);
-  process.stdout.write(`  Data:                          ${data.path}\n  Ctrl-C ends it.\n\n`);
+  const { server, place } = await start(settings, logger);
+  announce(server, place);
 
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
     if (stopping) process.exit(1);
     stopping = true;
     logger.info({ signal }, 'ending: flushing what is buffered');
-    setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
+    setTimeout(() => process.exit(1), STOP_MS_MAX + settings.drainMs).unref();
     server.stop().then(
       () => {
-        data.release();
         logger.info({}, 'ended');
         process.exit(0);
       },
@@ -43,6 +40,36 @@ async function main(): Promise<number | undefined> {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   return undefined;
+}
+
+/** Opens the engines that the settings name, and starts the roles on them. */
+async function start(settings: Settings, logger: Logger): Promise<{ readonly server: RunningServer; readonly place: string }> {
+  if (settings.kafkaBrokers.length > 0) {
+    // Loaded where it is needed: a laptop's start does not pay for the clients of a cluster, nor the other way round.
+    const { openClusterEngines } = await import('./cluster-engines.ts');
+    const projects = await readProjectsFile(settings.projects);
+    const server = await startRoles(settings, await openClusterEngines(settings, logger), projects, logger);
+    return { server, place: `Kafka at ${settings.kafkaBrokers.join(', ')}` };
+  }
+  const data = await openDataDirectory(settings.data);
+  const projects = settings.projects === '' ? data.projects : await readProjectsFile(settings.projects);
+  const { openEmbeddedEngines } = await import('./embedded-engines.ts');
+  const server = await startRoles(settings, await openEmbeddedEngines(settings, data), projects, logger);
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    data.release();
+  };
+  return { server: { ...server, stop }, place: data.path };
+}
+
+function announce(server: RunningServer, place: string): void {
+  const lines =
+    server.link === undefined
+      ? [`Playhead is running at ${server.url}`, '']
+      : ['Playhead is running. Open this link, it signs you in:', '', `  ${server.link}`, ''];
+  if (server.shopUrl !== undefined) lines.push(`The demo shop, recorded live:  ${server.shopUrl}/`);
+  lines.push(`Data:                          ${place}`, 'Ctrl-C ends it.');
+  process.stdout.write(`\n${lines.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n\n`);
 }
 
 main().then(

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 /**
- * Every setting of the one-process server, in one table: `--help`, the environment, validation and docs/settings.md all
+ * Every setting of the server, in one table: `--help`, the environment, validation and docs/settings.md all
  * come from it.
  */
 interface SettingRow<T> {
@@ -22,6 +22,18 @@ export class SettingFault extends Error {
 function text(value: string): string {
   if (value.trim() === '') throw new SettingFault('must not be empty');
   return value;
+}
+
+/** Anything, also nothing. */
+function any(value: string): string {
+  return value;
+}
+
+function list(value: string): readonly string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 }
 
 function integer(min: number, max: number): (value: string) => number {
@@ -83,6 +95,32 @@ export const SETTINGS = {
     'ms',
     'How long a process that is told to end says so at /readyz before it stops taking requests.',
   ),
+  projects: row(
+    'projects',
+    '',
+    any,
+    'path',
+    'File of projects, write keys and viewers. In one process: `projects.json` in the data directory.',
+  ),
+  kafkaBrokers: row(
+    'kafka-brokers',
+    [] as readonly string[],
+    list,
+    'host:port,...',
+    'Log on Kafka. Makes the process one of a cluster: S3, ClickHouse, a schema registry and a projects file are needed then.',
+  ),
+  kafkaReplication: row('kafka-replication', 3, integer(1, 9), 'count', 'Replicas of each topic that is created.'),
+  schemaRegistry: row('schema-registry', '', any, 'url', 'Confluent-compatible schema registry.'),
+  s3Bucket: row('s3-bucket', '', any, 'name', 'Bucket of the block store.'),
+  s3Endpoint: row('s3-endpoint', '', any, 'url', 'S3 service, path-style. Empty: AWS.'),
+  s3Region: row('s3-region', '', any, 'name', 'Region of the bucket. Empty: as the environment says.'),
+  s3AccessKeyId: row('s3-access-key-id', '', any, 'id', 'Empty: credentials as the environment gives them.'),
+  s3SecretAccessKey: row('s3-secret-access-key', '', any, 'secret', 'Better given by the environment than by a flag.'),
+  clickhouse: row('clickhouse', '', any, 'url', 'ClickHouse server of the catalog, its HTTP interface.'),
+  clickhouseUser: row('clickhouse-user', 'default', any, 'name', 'Its user.'),
+  clickhousePassword: row('clickhouse-password', '', any, 'secret', 'Better given by the environment than by a flag.'),
+  clickhouseDatabase: row('clickhouse-database', 'playhead', text, 'name', 'Its database; made when absent.'),
+  clickhouseCluster: row('clickhouse-cluster', '', any, 'name', 'Name of a replicated cluster. Empty: one server.'),
   logLevel: row('log-level', 'info', oneOf('debug', 'info', 'warn', 'error'), 'level', 'How much is logged.'),
   logFormat: row(
     'log-format',
@@ -121,7 +159,22 @@ export function readSettings(args: readonly string[], env: Readonly<Record<strin
       throw error;
     }
   }
-  return values as Settings;
+  return consistent(values as Settings);
+}
+
+/** What a process of a cluster must be told. */
+const CLUSTER_NEEDS = ['schemaRegistry', 's3Bucket', 'clickhouse', 'projects'] as const;
+
+/** @throws {SettingFault} where settings contradict each other */
+function consistent(settings: Settings): Settings {
+  if (settings.kafkaBrokers.length === 0) {
+    if (settings.role.size < ROLES.length)
+      throw new SettingFault('--role needs --kafka-brokers: one process without a cluster has all roles');
+    return settings;
+  }
+  const missing = CLUSTER_NEEDS.filter((name) => settings[name] === '').map((name) => `--${SETTINGS[name].flag}`);
+  if (missing.length > 0) throw new SettingFault(`--kafka-brokers needs ${missing.join(', ')} as well`);
+  return settings;
 }
 
 function parseFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
@@ -134,8 +187,10 @@ function parseFlags(args: readonly string[]): Record<string, string | boolean | 
   }
 }
 
-function defaultText(value: string | number | ReadonlySet<Role>): string {
-  return value instanceof Set ? 'all' : String(value);
+function defaultText(value: unknown): string {
+  if (value instanceof Set) return 'all';
+  if (Array.isArray(value) || value === '') return 'empty';
+  return typeof value === 'number' ? value.toString() : (value as string);
 }
 
 /** The text of `--help`. */

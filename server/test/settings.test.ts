@@ -15,6 +15,9 @@ describe('settings', () => {
     [[], { PLAYHEAD_PARTITIONS: '0' }, /PLAYHEAD_PARTITIONS=0: must be a whole number from 1/],
     [['--prot', '1'], {}, /--prot/],
     [['extra'], {}, /extra/],
+    [['--role', 'ingest'], {}, /--role needs --kafka-brokers/],
+    [['--role', 'ingest,cook'], {}, /--role=ingest,cook: must be one of ingest, processors, live-gateway, player/],
+    [['--kafka-brokers', 'kafka:9092', '--s3-bucket', 'b'], {}, /needs --schema-registry, --clickhouse, --projects as well/],
   ])('%j with %j is refused by name', (args, env, message) => {
     expect(() => readSettings(args, env)).toThrow(SettingFault);
     expect(() => readSettings(args, env)).toThrow(message);
