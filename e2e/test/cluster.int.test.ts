@@ -41,14 +41,22 @@ describe.runIf(noContainers === '')(
       const clickhouse = startClickHouse();
       for (const starting of [kafka, registry, s3, clickhouse]) servers.push(await starting);
       await (await s3).createBucket(BUCKET);
-      flags = [
-        ...['--projects', join(folder, 'projects.json'), '--flush-age-ms', '500', '--log-format', 'json'],
-        ...['--kafka-brokers', (await kafka).brokers.join(','), '--kafka-replication', '1', '--schema-registry', (await registry).url],
-        ...['--s3-bucket', BUCKET, '--s3-endpoint', (await s3).endpoint],
-        ...['--s3-access-key-id', (await s3).accessKeyId, '--s3-secret-access-key', (await s3).secretAccessKey],
-        ...['--clickhouse', (await clickhouse).url, '--clickhouse-user', (await clickhouse).user],
-        ...['--clickhouse-password', (await clickhouse).password, '--clickhouse-database', (await clickhouse).database],
-      ];
+      const settings = {
+        projects: join(folder, 'projects.json'),
+        'flush-age-ms': '500',
+        'kafka-brokers': (await kafka).brokers.join(','),
+        'kafka-replication': '1',
+        'schema-registry': (await registry).url,
+        's3-bucket': BUCKET,
+        's3-endpoint': (await s3).endpoint,
+        's3-access-key-id': (await s3).accessKeyId,
+        's3-secret-access-key': (await s3).secretAccessKey,
+        clickhouse: (await clickhouse).url,
+        'clickhouse-user': (await clickhouse).user,
+        'clickhouse-password': (await clickhouse).password,
+        'clickhouse-database': (await clickhouse).database,
+      };
+      flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
       ports = await freePorts(6);
       ingests.push(...(await Promise.all([start('ingest', 0), start('ingest', 1)])));
       processors.push(...(await Promise.all([start('processors', 2), start('processors', 3)])));

@@ -43,7 +43,17 @@ export function registryOf({ url, auth, timeoutMs = TIMEOUT_MS }: SchemaRegistry
       return true;
     } catch (error) {
       if (isNotFound(error)) return false;
+      // Processes start together, and Apicurio refuses the second to say the same.
+      if (await isBackward(subject)) return true;
       throw error;
+    }
+  }
+
+  async function isBackward(subject: string): Promise<boolean> {
+    try {
+      return (await client.getCompatibility(subject)) === Compatibility.BACKWARD;
+    } catch {
+      return false;
     }
   }
 
