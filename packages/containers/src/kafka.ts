@@ -9,6 +9,9 @@ export interface KafkaContainer {
   readonly container: StartedTestContainer;
   /** Stops the broker and starts it again, at the same address and with what it had stored; resolves when it answers. */
   restart(): Promise<void>;
+  /** Lets the broker stand still, connections open, until `unpause`. */
+  pause(): Promise<void>;
+  unpause(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -30,7 +33,8 @@ exec /etc/kafka/docker/run`;
  * chosen here and published as it is.
  */
 export async function startKafka(): Promise<KafkaContainer> {
-  const { host } = (await getContainerRuntimeClient()).info.containerRuntime;
+  const runtime = await getContainerRuntimeClient();
+  const { host } = runtime.info.containerRuntime;
   const port = await freePort();
   const container = await new GenericContainer(IMAGES.kafka)
     .withCommand(['bash', '-c', START])
@@ -55,10 +59,17 @@ export async function startKafka(): Promise<KafkaContainer> {
     .withWaitStrategy(Wait.forSuccessfulCommand(`bash -c 'exec 3<>/dev/tcp/127.0.0.1/${CLIENTS_PORT}'`))
     .withStartupTimeout(STARTUP_TIMEOUT_MS)
     .start();
+  const inRuntime = runtime.container.getById(container.getId());
   return {
     brokers: [`${host}:${port}`],
     container,
     restart: () => container.restart(),
+    async pause() {
+      await inRuntime.pause();
+    },
+    async unpause() {
+      await inRuntime.unpause();
+    },
     async stop() {
       await container.stop();
     },

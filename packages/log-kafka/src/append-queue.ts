@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 import type { KafkaClient, ProducePart } from './kafka-client.ts';
-import { isPassing } from './kafka-client.ts';
+import { isPassing, KafkaFault } from './kafka-client.ts';
 
 export interface AppendLimits {
   /** What is appended within this time shares a request. */
@@ -154,8 +154,19 @@ export class AppendQueue {
 
   async #request(broker: number, batches: readonly (readonly Entry[])[]): Promise<void> {
     try {
-      const offsets = await this.#client.produce(broker, batches.map(partOf));
-      for (const [i, batch] of batches.entries()) this.#succeed(batch, offsets[i]);
+      const outcomes = await this.#client.produce(broker, batches.map(partOf));
+      const failed = new Map<string, { fault: KafkaFault; entries: Entry[] }>();
+      for (const [i, batch] of batches.entries()) {
+        const outcome = outcomes[i];
+        if (typeof outcome === 'number') this.#succeed(batch, outcome);
+        else {
+          const fault = outcome ?? new KafkaFault('unreachable', 'the broker did not say what became of a record');
+          const same = failed.get(fault.message) ?? { fault, entries: [] };
+          same.entries.push(...batch);
+          failed.set(fault.message, same);
+        }
+      }
+      for (const { fault, entries } of failed.values()) this.#fail(entries, fault);
     } catch (error) {
       this.#fail(batches.flat(), error);
     }
@@ -164,14 +175,13 @@ export class AppendQueue {
     this.#checkDrained();
   }
 
-  #succeed(batch: readonly Entry[], first: number | undefined): void {
+  #succeed(batch: readonly Entry[], first: number): void {
     for (const [i, entry] of batch.entries()) {
       this.#free(entry);
       if (entry.settled) continue;
       entry.settled = true;
       entry.cancelTimer();
-      if (first === undefined) entry.reject(new PlayheadError('log_unavailable', 'the broker answered without the offset of a record'));
-      else entry.resolve(first + i);
+      entry.resolve(first + i);
     }
   }
 

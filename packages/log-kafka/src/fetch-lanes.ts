@@ -100,7 +100,7 @@ export class FetchLanes {
   /** Ends what waits with undefined. */
   close(): void {
     this.#closed = true;
-    for (const want of [...this.#wants]) want.resolve(undefined);
+    for (const want of this.#wants) want.resolve(undefined);
     for (const lane of this.#lanes) lane.link.close();
     this.#lanes.clear();
   }
@@ -168,14 +168,22 @@ export class FetchLanes {
         wants.map((want) => want.part),
         this.#limits.maxWaitMs,
       );
-      this.#failures = 0;
+      const failed = new Map<string, { fault: KafkaFault; wants: Want[] }>();
       for (const [i, want] of wants.entries()) {
-        want.failingSinceMs = undefined;
         const answer = answers[i];
         if (want.done) continue;
+        if (answer?.fault) {
+          const same = failed.get(answer.fault.message) ?? { fault: answer.fault, wants: [] };
+          same.wants.push(want);
+          failed.set(answer.fault.message, same);
+          continue;
+        }
+        this.#failures = 0;
+        want.failingSinceMs = undefined;
         if (answer && answer.records.length > 0) want.resolve(answer);
         else this.#again(want);
       }
+      for (const { fault, wants: suffering } of failed.values()) this.#fail(suffering, fault);
       this.#plan();
     } catch (error) {
       if (error instanceof KafkaFault && error.kind === 'unreachable') {
@@ -193,17 +201,6 @@ export class FetchLanes {
   }
 
   #fail(wants: readonly Want[], error: unknown): void {
-    const part = error instanceof KafkaFault ? error.part : undefined;
-    if (part) {
-      // One part's fault; the others were not answered because of it.
-      for (const want of wants) {
-        if (want.done) continue;
-        if (want.part.topic === part.topic && want.part.partition === part.partition) want.reject(error);
-        else this.#again(want);
-      }
-      this.#plan();
-      return;
-    }
     const nowMs = this.#clock.now();
     const again: Want[] = [];
     for (const want of wants) {
@@ -213,8 +210,11 @@ export class FetchLanes {
       else want.reject(error);
     }
     if (this.#closed) return;
-    this.#logger.warn({ err: error, readers: wants.length, again: again.length }, 'reading the log failed');
-    this.#afterRefresh(again);
+    // What cannot be read is told to the reader, who knows whether it is amiss.
+    if (again.length > 0) {
+      this.#logger.warn({ err: error, readers: wants.length }, 'reading the log failed; trying again');
+      this.#afterRefresh(again);
+    }
     this.#plan();
   }
 

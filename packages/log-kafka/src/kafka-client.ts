@@ -16,11 +16,12 @@ export interface KafkaClient {
   refresh(topics: readonly string[]): Promise<void>;
   bounds(topic: string, partition: number): Promise<PartitionBounds>;
   /**
-   * One produce request to one broker, acknowledged by all replicas in sync (acks -1). Resolves with the offset of each part's
-   * first record; a part's records have offsets in a row. A failure of one part is told as the failure of all: which of them
-   * were taken is unknown then.
+   * One produce request to one broker, acknowledged by all replicas in sync (acks -1). A partition may be in it once. Resolves
+   * with what became of each part, in their order: the offset of its first record, the others' follow in a row, or a fault.
+   *
+   * @throws {KafkaFault} when there was no answer
    */
-  produce(broker: number, parts: readonly ProducePart[]): Promise<readonly number[]>;
+  produce(broker: number, parts: readonly ProducePart[]): Promise<readonly (number | KafkaFault)[]>;
   /** A connection of its own for requests that wait at the broker. Connects with the first one. */
   openFetchLane(): FetchLane;
   /** A connection of its own for one member of one group. Connects with the first request. */
@@ -51,9 +52,9 @@ export interface ProducePart {
 export interface FetchLane {
   /**
    * One fetch request to one broker: answers when any part has a record, or after `maxWaitMs`. A topic's partition may be in
-   * it once. Answers are in the order of `parts`; those without a record have none.
+   * it once. Answers are in the order of `parts`.
    *
-   * @throws {KafkaFault} with the part that it is about, where it is about one
+   * @throws {KafkaFault} when there was no answer
    */
   fetch(broker: number, parts: readonly FetchPart[], maxWaitMs: number): Promise<readonly FetchedPart[]>;
   close(): void;
@@ -68,6 +69,8 @@ export interface FetchPart {
 }
 
 export interface FetchedPart {
+  /** Why there are no records, where it is not that there were none in time. */
+  readonly fault?: KafkaFault | undefined;
   /** May begin before the offset that was asked for: the broker gives whole batches. */
   readonly records: readonly FetchedRecord[];
 }
@@ -123,16 +126,10 @@ export type KafkaFaultKind = 'unreachable' | 'moved' | 'out_of_range' | 'rejoin'
 export class KafkaFault extends Error {
   override readonly name = 'KafkaFault';
   readonly kind: KafkaFaultKind;
-  readonly part: { readonly topic: string; readonly partition: number } | undefined;
 
-  constructor(
-    kind: KafkaFaultKind,
-    message: string,
-    options: { readonly cause?: unknown; readonly part?: { topic: string; partition: number } } = {},
-  ) {
+  constructor(kind: KafkaFaultKind, message: string, options: { readonly cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.kind = kind;
-    this.part = options.part;
   }
 }
 

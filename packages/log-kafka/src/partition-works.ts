@@ -52,7 +52,7 @@ export class PartitionWorks {
       this.#ending.set(partition, ended);
       running.abort.abort();
     }
-    const all = Promise.all(partitions.map((partition) => this.#ending.get(partition)));
+    const all = Promise.all(partitions.map(async (partition) => this.#ending.get(partition)));
     let cancel = (): void => {};
     const limit = new Promise<void>((resolve) => {
       cancel = this.#clock.setTimer(limitMs, resolve);

@@ -110,7 +110,7 @@ function readerOf<T extends Topic>(topic: T, id: number, schema: string): AvroRe
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return () => {
-      throw new Error(`today's schema of ${topic} cannot read what schema ${id} wrote: ${reason}`);
+      throw new Error(`today's schema of ${topic} cannot read what schema ${id} wrote: ${reason}`, { cause: error });
     };
   }
 }

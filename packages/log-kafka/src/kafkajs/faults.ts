@@ -25,8 +25,6 @@ const KIND_OF_CODE: Readonly<Record<string, KafkaFaultKind>> = {
 
 interface KafkajsError extends Error {
   readonly type?: string;
-  readonly topic?: string;
-  readonly partition?: number;
 }
 
 /**
@@ -38,9 +36,7 @@ export function faultOf(error: unknown): KafkaFault {
   const cause = causeOf(error);
   const message = cause.message.slice(0, 500);
   if (cause.type === undefined) return new KafkaFault('unreachable', message, { cause });
-  const { topic, partition } = cause;
-  const part = topic === undefined || partition === undefined ? {} : { part: { topic, partition } };
-  return new KafkaFault(KIND_OF_CODE[cause.type] ?? 'refused', `${cause.type}: ${message}`, { cause, ...part });
+  return new KafkaFault(KIND_OF_CODE[cause.type] ?? 'refused', `${cause.type}: ${message}`, { cause });
 }
 
 /** kafkajs wraps what ended its retries. */

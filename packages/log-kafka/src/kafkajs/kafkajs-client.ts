@@ -6,6 +6,7 @@ import type { Admin, Cluster, ISocketFactory, KafkaConfig, Message } from 'kafka
 import { Kafka, logLevel } from 'kafkajs';
 import type { FetchLane, GroupLink, KafkaClient, NewTopic, PartitionBounds, ProducePart } from '../kafka-client.ts';
 import { KafkaFault } from '../kafka-client.ts';
+import { answerOf, faultOfCode } from './answers.ts';
 import { faultOf } from './faults.ts';
 import { openFetchLane } from './kafkajs-fetch.ts';
 import { openGroupLink } from './kafkajs-group.ts';
@@ -93,12 +94,12 @@ export function kafkajsClient(options: KafkajsOptions): KafkaClient {
 
     produce: (broker, parts) =>
       producing.useBroker(broker, async (node) => {
-        const answer = (await node.produce({
+        const answer = (await answerOf(node, 'Produce', {
           acks: -1,
           timeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
           topicData: topicData(parts),
         })) as ProduceAnswer;
-        return baseOffsets(parts, answer);
+        return outcomes(parts, answer);
       }),
 
     openFetchLane(): FetchLane {
@@ -131,10 +132,10 @@ function configOf({ brokers, clientId, logger, ssl, sasl, connectTimeoutMs, requ
     logLevel: logLevel.INFO,
     // What goes wrong reaches the log as a fault too, and is told there if it matters: kafkajs calls much an error that it then
     // retries, such as a group's first second.
-    logCreator: () => {
-      return ({ namespace, label, log: { message, timestamp: _, logger: __, stack: ___, ...data } }) =>
-        logger.debug({ ...data, kafkajs: namespace, kafkajsLevel: label }, message);
-    },
+    logCreator:
+      () =>
+      ({ namespace, label, log: { message, broker, error, retryCount } }) =>
+        logger.debug({ kafkajs: namespace, kafkajsLevel: label, broker, error, retryCount }, message),
   };
 }
 
@@ -190,18 +191,20 @@ function topicData(
 interface ProduceAnswer {
   readonly topics: readonly {
     readonly topicName: string;
-    readonly partitions: readonly { readonly partition: number; readonly baseOffset: string }[];
+    readonly partitions: readonly { readonly partition: number; readonly errorCode: number; readonly baseOffset: string }[];
   }[];
 }
 
-function baseOffsets(parts: readonly ProducePart[], answer: ProduceAnswer): number[] {
-  const offsets = new Map<string, number>();
+function outcomes(parts: readonly ProducePart[], answer: ProduceAnswer): (number | KafkaFault)[] {
+  const found = new Map<string, number | KafkaFault>();
   for (const { topicName, partitions } of answer.topics) {
-    for (const { partition, baseOffset } of partitions) offsets.set(`${topicName}/${partition}`, Number(baseOffset));
+    for (const { partition, errorCode, baseOffset } of partitions) {
+      const name = `${topicName}/${partition}`;
+      found.set(name, faultOfCode(errorCode, `producing to ${name}`) ?? Number(baseOffset));
+    }
   }
   return parts.map(({ topic, partition }) => {
-    const offset = offsets.get(`${topic}/${partition}`);
-    if (offset === undefined || offset < 0) throw new KafkaFault('refused', `the broker gave no offset in ${topic}/${partition}`);
-    return offset;
+    const outcome = found.get(`${topic}/${partition}`);
+    return outcome ?? new KafkaFault('unreachable', `the broker did not say what became of records for ${topic}/${partition}`);
   });
 }

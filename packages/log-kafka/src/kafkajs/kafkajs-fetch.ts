@@ -1,4 +1,5 @@
 import type { FetchedPart, FetchedRecord, FetchLane, FetchPart } from '../kafka-client.ts';
+import { answerOf, faultOfCode } from './answers.ts';
 import type { KafkajsLink } from './kafkajs-link.ts';
 
 /** Bytes of one answer; one batch still comes whole. */
@@ -7,10 +8,12 @@ const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 const ISOLATION = 0;
 
 interface FetchAnswer {
+  readonly errorCode?: number;
   readonly responses: readonly {
     readonly topicName: string;
     readonly partitions: readonly {
       readonly partition: number;
+      readonly errorCode: number;
       readonly messages: readonly {
         readonly offset: string;
         readonly key: Buffer | null;
@@ -26,7 +29,7 @@ export function openFetchLane(link: KafkajsLink, close: () => void): FetchLane {
   return {
     fetch: (broker, parts, maxWaitMs) =>
       link.useBroker(broker, async (node) => {
-        const answer = (await node.fetch({
+        const answer = (await answerOf(node, 'Fetch', {
           isolationLevel: ISOLATION,
           maxWaitTime: maxWaitMs,
           minBytes: 1,
@@ -52,14 +55,17 @@ function topicsOf(parts: readonly FetchPart[]): FetchTopics {
 }
 
 function answersTo(parts: readonly FetchPart[], answer: FetchAnswer): FetchedPart[] {
-  const found = new Map<string, FetchedRecord[]>();
+  const fault = faultOfCode(answer.errorCode ?? 0, 'fetching');
+  if (fault) throw fault;
+  const found = new Map<string, FetchedPart>();
   for (const { topicName, partitions } of answer.responses) {
-    for (const { partition, messages } of partitions) {
+    for (const { partition, errorCode, messages } of partitions) {
+      const name = `${topicName}/${partition}`;
       const records = messages
         .filter(({ isControlRecord }) => isControlRecord !== true)
-        .map(({ offset, key, value }) => ({ offset: Number(offset), key: key?.toString() ?? '', value }));
-      found.set(`${topicName}/${partition}`, records);
+        .map(({ offset, key, value }): FetchedRecord => ({ offset: Number(offset), key: key?.toString() ?? '', value }));
+      found.set(name, { records, fault: faultOfCode(errorCode, `fetching ${name}`) });
     }
   }
-  return parts.map(({ topic, partition }) => ({ records: found.get(`${topic}/${partition}`) ?? [] }));
+  return parts.map(({ topic, partition }) => found.get(`${topic}/${partition}`) ?? { records: [] });
 }

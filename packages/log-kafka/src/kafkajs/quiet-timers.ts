@@ -2,7 +2,10 @@ import { createRequire } from 'node:module';
 
 interface RequestQueue {
   readonly pending: readonly unknown[];
-  scheduleCheckPendingRequests(): void;
+}
+
+interface RequestQueueMethods {
+  scheduleCheckPendingRequests: (this: RequestQueue) => void;
 }
 
 /**
@@ -10,8 +13,8 @@ interface RequestQueue {
  * far in the past where nothing was throttled. Node 24 warns of that (TimeoutNegativeWarning). Where nothing waits there is
  * nothing to look at: no timer then. With something waiting kafkajs computes a time ahead by itself.
  */
-const { prototype } = createRequire(import.meta.url)('kafkajs/src/network/requestQueue') as { readonly prototype: RequestQueue };
-const schedule = prototype.scheduleCheckPendingRequests;
-prototype.scheduleCheckPendingRequests = function scheduleWherePending(this: RequestQueue): void {
+const queue = createRequire(import.meta.url)('kafkajs/src/network/requestQueue') as { readonly prototype: RequestQueueMethods };
+const schedule = queue.prototype.scheduleCheckPendingRequests;
+queue.prototype.scheduleCheckPendingRequests = function scheduleWherePending(): void {
   if (this.pending.length > 0) schedule.call(this);
 };
