@@ -98,7 +98,7 @@ export class GroupMember {
           this.#membership = { ...NOBODY };
           await this.#stop(this.#works.partitions);
         } else if (clock.now() - this.#heardMs > times.sessionTimeoutMs) await this.#stop(this.#works.partitions);
-        if (kind !== 'expelled') await pause(clock, times.retryPauseMs, signal);
+        await pause(clock, times.retryPauseMs, signal);
       }
     }
     // What a last rebalance may have started.
