@@ -22,7 +22,7 @@ export interface AppendLimits {
 
 export const APPEND_LIMITS: AppendLimits = {
   lingerMs: 2,
-  waitingBytesMax: 128 * 1024 * 1024,
+  waitingBytesMax: 64 * 1024 * 1024,
   requestBytesMax: 8 * 1024 * 1024,
   batchBytesMax: 4 * 1024 * 1024,
   requestsMax: 3,
