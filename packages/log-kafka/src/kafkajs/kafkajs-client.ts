@@ -1,8 +1,6 @@
 import './quiet-timers.ts';
-import net from 'node:net';
-import tls from 'node:tls';
 import type { Logger } from '@playhead/ports';
-import type { Admin, Cluster, ISocketFactory, KafkaConfig, Message } from 'kafkajs';
+import type { Admin, Cluster, KafkaConfig, Message } from 'kafkajs';
 import { Kafka, logLevel } from 'kafkajs';
 import type { FetchLane, GroupLink, KafkaClient, NewTopic, PartitionBounds, ProducePart } from '../kafka-client.ts';
 import { KafkaFault } from '../kafka-client.ts';
@@ -128,7 +126,6 @@ function configOf({ brokers, clientId, logger, ssl, sasl, connectTimeoutMs, requ
     connectionTimeout: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     requestTimeout: requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     retry: RETRY,
-    socketFactory: promptSocket,
     logLevel: logLevel.INFO,
     // What goes wrong reaches the log as a fault too, and is told there if it matters: kafkajs calls much an error that it then
     // retries, such as a group's first second.
@@ -138,17 +135,6 @@ function configOf({ brokers, clientId, logger, ssl, sasl, connectTimeoutMs, requ
         logger.debug({ kafkajs: namespace, kafkajsLevel: label, broker, error, retryCount }, message),
   };
 }
-
-/** As kafkajs's own, but without Nagle's algorithm, which holds a small request back while an answer is awaited. */
-const promptSocket: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-  // The types say always; kafkajs gives null where none was asked for.
-  const secure = ssl as tls.ConnectionOptions | null | undefined;
-  const name = net.isIP(host) ? {} : { servername: host };
-  const socket = secure ? tls.connect({ host, port, ...name, ...secure }, onConnect) : net.connect({ host, port }, onConnect);
-  socket.setKeepAlive(true, 60_000);
-  socket.setNoDelay(true);
-  return socket;
-};
 
 async function withAdmin<T>(kafka: Kafka, run: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafka.admin();
