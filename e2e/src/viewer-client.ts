@@ -8,7 +8,7 @@ export interface ViewerClient {
   readonly control: readonly ControlMessage[];
   /** Cuts the connection and joins again behind the last position, at the same server or another one. */
   reconnect(url?: string): Promise<void>;
-  /** Resolves when `holds` is true, looked at after every message. */
+  /** Resolves when `holds` is true, looked at after every message; rejects when the viewer was sent away for good. */
   until(holds: (viewer: ViewerClient) => boolean): Promise<void>;
   close(): void;
 }
@@ -19,6 +19,7 @@ export async function joinSession(url: string, token: string, sessionId: string,
   const control: ControlMessage[] = [];
   const waiting = new Set<() => void>();
   let socket: WebSocket;
+  let refusal = '';
 
   const open = async (start: string, server = url): Promise<void> => {
     const address = new URL(`/v1/sessions/${sessionId}/live?from=${start}&token=${token}`, server);
@@ -31,6 +32,12 @@ export async function joinSession(url: string, token: string, sessionId: string,
       const message = event.data as string | ArrayBuffer;
       if (typeof message === 'string') control.push(JSON.parse(message) as ControlMessage);
       else frames.push(...decodeFramesMessage(new Uint8Array(message)).frames);
+      for (const look of waiting) look();
+    });
+    // A viewer that is sent away for good (an application's close code) will get nothing more.
+    opened.addEventListener('close', ({ code, reason }) => {
+      if (socket !== opened || code < 4000) return;
+      refusal = `${code} ${reason}`;
       for (const look of waiting) look();
     });
     await new Promise<void>((resolve, reject) => {
@@ -50,14 +57,15 @@ export async function joinSession(url: string, token: string, sessionId: string,
       cut.close();
     },
     async until(holds) {
-      if (holds(viewer)) return;
-      await new Promise<void>((resolve) => {
+      await new Promise<void>((resolve, reject) => {
         const look = (): void => {
-          if (!holds(viewer)) return;
+          if (refusal === '' && !holds(viewer)) return;
           waiting.delete(look);
-          resolve();
+          if (refusal === '') resolve();
+          else reject(new Error(`${sessionId} was refused: ${refusal}`));
         };
         waiting.add(look);
+        look();
       });
     },
     close: () => socket.close(),
