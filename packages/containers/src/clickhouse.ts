@@ -1,8 +1,10 @@
 import type { StartedTestContainer } from 'testcontainers';
-import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
+import { GenericContainer, Wait } from 'testcontainers';
+import type { Freezable } from './freezable.ts';
+import { freezable } from './freezable.ts';
 import { IMAGES } from './images.ts';
 
-export interface StartedClickHouse {
+export interface StartedClickHouse extends Freezable {
   /** Of the HTTP interface: `http://host:port`. */
   readonly url: string;
   readonly user: string;
@@ -10,10 +12,6 @@ export interface StartedClickHouse {
   /** An empty database; the user may make others. */
   readonly database: string;
   readonly container: StartedTestContainer;
-  /** Freezes the server: connections are taken, nothing is answered. */
-  pause(): Promise<void>;
-  unpause(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 const PORT = 8123;
@@ -32,25 +30,10 @@ export async function startClickHouse(): Promise<StartedClickHouse> {
     .withWaitStrategy(Wait.forHttp('/ping', PORT).forStatusCode(200))
     .withStartupTimeout(STARTUP_TIMEOUT_MS)
     .start();
-  const frozen = { is: false };
-  const byId = async () => (await getContainerRuntimeClient()).container.getById(container.getId());
-  async function unpause(): Promise<void> {
-    if (!frozen.is) return;
-    await (await byId()).unpause();
-    frozen.is = false;
-  }
   return {
     ...ACCOUNT,
     url: `http://${container.getHost()}:${container.getMappedPort(PORT)}`,
     container,
-    async pause() {
-      await (await byId()).pause();
-      frozen.is = true;
-    },
-    unpause,
-    async stop() {
-      await unpause();
-      await container.stop();
-    },
+    ...freezable(container),
   };
 }

@@ -1,8 +1,10 @@
 import type { StartedTestContainer } from 'testcontainers';
-import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
+import { GenericContainer, Wait } from 'testcontainers';
+import type { Freezable } from './freezable.ts';
+import { freezable } from './freezable.ts';
 import { IMAGES } from './images.ts';
 
-export interface StartedS3 {
+export interface StartedS3 extends Freezable {
   /** `http://host:port`; buckets are addressed by path. */
   readonly endpoint: string;
   readonly accessKeyId: string;
@@ -11,10 +13,6 @@ export interface StartedS3 {
   readonly container: StartedTestContainer;
   /** Makes an empty bucket. */
   createBucket(name: string): Promise<void>;
-  /** Freezes the server: connections are taken, nothing is answered. */
-  pause(): Promise<void>;
-  unpause(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 const PORT = 7070;
@@ -31,13 +29,6 @@ export async function startS3(): Promise<StartedS3> {
     // Unsigned, so it is refused: by a server that is ready.
     .withWaitStrategy(Wait.forHttp('/', PORT).forStatusCode(403))
     .start();
-  const frozen = { is: false };
-  const byId = async () => (await getContainerRuntimeClient()).container.getById(container.getId());
-  async function unpause(): Promise<void> {
-    if (!frozen.is) return;
-    await (await byId()).unpause();
-    frozen.is = false;
-  }
   return {
     ...ACCOUNT,
     endpoint: `http://${container.getHost()}:${container.getMappedPort(PORT)}`,
@@ -47,14 +38,6 @@ export async function startS3(): Promise<StartedS3> {
       const { exitCode, output } = await container.exec(['mkdir', `/data/${name}`]);
       if (exitCode !== 0) throw new Error(`no bucket ${name}: ${output}`);
     },
-    async pause() {
-      await (await byId()).pause();
-      frozen.is = true;
-    },
-    unpause,
-    async stop() {
-      await unpause();
-      await container.stop();
-    },
+    ...freezable(container),
   };
 }
