@@ -18,6 +18,8 @@ export interface LiveGatewaySettings {
   readonly watchLeaseMs: number;
   /** Sessions that the directory remembers besides the catalog. */
   readonly directorySessionsMax: number;
+  /** How long a question for an unknown session waits for facts that are in the log and were not read yet. */
+  readonly directoryWaitMs: number;
   /** Listeners of the feed of sessions. */
   readonly feedListenersMax: number;
   /** How often a project with listeners is compared with the catalog. */
@@ -42,6 +44,7 @@ export const DEFAULT_SETTINGS: LiveGatewaySettings = {
   endGraceMs: 2_000,
   watchLeaseMs: LIMITS.watchLeaseMs,
   directorySessionsMax: 20_000,
+  directoryWaitMs: 2_000,
   feedListenersMax: 1_000,
   feedRefreshMs: 3_000,
   feedHeartbeatMs: 15_000,

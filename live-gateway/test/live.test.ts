@@ -1,8 +1,8 @@
 import { formatPosition } from '@playhead/schemas';
-import { jpegOf } from '@playhead/testkit';
+import { aSessionStarted, jpegOf } from '@playhead/testkit';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { GatewayWorld, SESSION } from './gateway-world.ts';
+import { EPOCH_MS, GatewayWorld, SESSION } from './gateway-world.ts';
 import type { WsClient } from './ws-client.ts';
 
 let world: GatewayWorld;
@@ -106,6 +106,27 @@ describe('a join', () => {
     const viewer = world.join('1.0');
     await viewer.until(() => viewer.story.includes('live'));
     expect(viewer.positions).toEqual(['1.1']);
+  });
+
+  test('[LH19] is let in as soon as the start of its session is in the log, also by a gateway that has not read it yet', async () => {
+    let slow = false;
+    world = await GatewayWorld.open({
+      wrapLog: (log) => ({
+        ...log,
+        async *read(topic, ...asked) {
+          for await (const batch of log.read(topic, ...asked)) {
+            if (slow && topic === 'playhead.sessions') await new Promise((resolve) => setTimeout(resolve, 100));
+            yield batch;
+          }
+        },
+      }),
+    });
+    await world.start();
+    slow = true;
+    await world.fact(aSessionStarted({ projectId: 'shop', sessionId: 'session-0002', startedAtMs: EPOCH_MS }));
+    const viewer = world.join('start', { session: 'session-0002' });
+    await viewer.until(() => viewer.story.includes('live') || viewer.closed !== null);
+    expect(viewer.closed).toBeNull();
   });
 
   test('[LH5] at keyframe begins with the last picture of the blocks', async () => {

@@ -1,6 +1,7 @@
 import type { SessionsQuery } from '@playhead/ports';
+import { Latch } from '@playhead/ports';
 import type { Offset, Partition, SessionFact, SessionInfo } from '@playhead/schemas';
-import { NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
+import { NO_OFFSET, PlayheadError, partitionOf, toOffset } from '@playhead/schemas';
 import type { Gateway } from '../deps.ts';
 import { backoffMs, errorText, pause } from '../pause.ts';
 import type { KnownSession } from './known-session.ts';
@@ -29,6 +30,9 @@ export class SessionDirectory {
   readonly #listeners = new Set<SessionListener>();
   readonly #stop = new AbortController();
   readonly #tails: Promise<void>[] = [];
+  /** By partition: where the tail reads next. */
+  readonly #reached = new Map<Partition, Offset>();
+  readonly #moved = new Latch();
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
@@ -49,10 +53,17 @@ export class SessionDirectory {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** One session of a project, or null. */
+  /**
+   * One session of a project, or null. Nobody is told that a session does not exist while the log has facts that were not
+   * read yet: ingest, in another process, may have answered its recorder a moment ago.
+   *
+   * @throws {PlayheadError} `unavailable` or `log_unavailable`
+   */
   async session(projectId: string, sessionId: string): Promise<SessionInfo | null> {
+    const key = keyOf(projectId, sessionId);
     const row = await this.#gateway.catalog.session(projectId, sessionId);
-    return mergedInfo(row, this.#known.get(keyOf(projectId, sessionId)));
+    if (row === null && !this.#known.has(key)) await this.#readToEnd(key, partitionOf(sessionId, this.#gateway.log.partitions));
+    return mergedInfo(row, this.#known.get(key));
   }
 
   /** The end of a session as far as the log's facts tell it; null when they do not. */
@@ -101,6 +112,17 @@ export class SessionDirectory {
     return merged.filter((info) => info !== null);
   }
 
+  /** Resolves when `key` is known, or when the tail has read what the log held at the call; its last offsets may be holes, so in bounded time. */
+  async #readToEnd(key: string, partition: Partition): Promise<void> {
+    const { log, clock, settings } = this.#gateway;
+    const { next: end } = await log.bounds('playhead.sessions', partition);
+    const late = new AbortController();
+    const cancel = clock.setTimer(settings.directoryWaitMs, () => late.abort());
+    const signal = AbortSignal.any([late.signal, this.#stop.signal]);
+    while (!signal.aborted && !this.#known.has(key) && (this.#reached.get(partition) ?? NO_OFFSET) < end) await this.#moved.wait(signal);
+    cancel();
+  }
+
   async #tail(partition: Partition): Promise<void> {
     const { log, catalog, clock, logger, settings } = this.#gateway;
     const { signal } = this.#stop;
@@ -111,11 +133,13 @@ export class SessionDirectory {
           const { sessionsNext } = await catalog.progress(partition);
           const { first } = await log.bounds('playhead.sessions', partition);
           next = toOffset(Math.max(sessionsNext, first, NO_OFFSET + 1));
+          this.#reach(partition, next);
         }
         for await (const batch of log.read('playhead.sessions', partition, next, { signal })) {
           attempt = 0;
           for (const { record } of batch.records) if (record !== null) this.#learn(record);
           next = batch.next;
+          this.#reach(partition, next);
         }
         if (signal.aborted) return;
       } catch (error) {
@@ -125,6 +149,11 @@ export class SessionDirectory {
       }
       await pause(clock, backoffMs(settings.retryMs, attempt), signal);
     }
+  }
+
+  #reach(partition: Partition, next: Offset): void {
+    this.#reached.set(partition, next);
+    this.#moved.open();
   }
 
   #learn(fact: SessionFact): void {
