@@ -3,13 +3,13 @@ import { openClickHouseCatalog } from '@playhead/catalog-clickhouse';
 import { openKafkaLog, openRegistryCodec } from '@playhead/log-kafka';
 import type { Logger } from '@playhead/ports';
 import type { Engines } from './engines.ts';
-import { openEngines } from './engines.ts';
+import { enginesOf } from './engines.ts';
 import type { Settings } from './settings.ts';
 
 /** Kafka, S3 and a ClickHouse server, records by a schema registry, as the settings name them. */
-export async function openClusterEngines(settings: Settings, logger: Logger): Promise<Engines> {
+export function clusterEngines(settings: Settings, logger: Logger): Engines {
   const { s3AccessKeyId: accessKeyId, s3SecretAccessKey: secretAccessKey } = settings;
-  return openEngines({
+  return enginesOf({
     log: async () =>
       openKafkaLog({
         brokers: settings.kafkaBrokers,
@@ -24,6 +24,7 @@ export async function openClusterEngines(settings: Settings, logger: Logger): Pr
         bucket: settings.s3Bucket,
         endpoint: given(settings.s3Endpoint),
         region: given(settings.s3Region),
+        pathStyle: settings.s3PathStyle === 'auto' ? undefined : settings.s3PathStyle === 'on',
         credentials: accessKeyId === '' ? undefined : { accessKeyId, secretAccessKey },
       }),
     catalog: () => {

@@ -4,12 +4,12 @@ import { openLmdbLog } from '@playhead/log-lmdb';
 import { avroCodec } from '@playhead/schemas/records';
 import type { DataDirectory } from './data-directory.ts';
 import type { Engines } from './engines.ts';
-import { openEngines } from './engines.ts';
+import { enginesOf } from './engines.ts';
 import type { Settings } from './settings.ts';
 
 /** LMDB, a folder and chDB in a data directory that is already claimed. */
-export async function openEmbeddedEngines(settings: Settings, data: DataDirectory): Promise<Engines> {
-  return openEngines({
+export function embeddedEngines(settings: Settings, data: DataDirectory): Engines {
+  return enginesOf({
     log: () => openLmdbLog({ path: data.log, partitions: settings.partitions, codec: avroCodec }),
     blocks: () => openDiskBlocks({ path: data.blocks }),
     catalog: () => openChdbCatalog({ path: data.catalog }),

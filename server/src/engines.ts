@@ -1,36 +1,51 @@
 import type { BlockStore, Catalog, EventLog } from '@playhead/ports';
 
-/** What the roles stand on: one adapter for each port. */
+/**
+ * What the roles stand on: one adapter for each port, opened when a role first asks for it. A process has only the engines that
+ * its roles need, so ingest starts and works without block store and catalog.
+ */
 export interface Engines {
-  readonly log: EventLog;
-  readonly blocks: BlockStore;
-  readonly catalog: Catalog;
+  log(): Promise<EventLog>;
+  blocks(): Promise<BlockStore>;
+  /** Its tables are up to date. */
+  catalog(): Promise<Catalog>;
+  /** Those that were asked for and are open. */
+  opened(): OpenedEngines;
+  /** Closes them, the last opened first. */
   close(): Promise<void>;
 }
 
-/** Opens engines one after the other; what was opened is closed again when a later one fails, and at the end. */
-export async function openEngines(open: {
+export interface OpenedEngines {
+  readonly log?: EventLog;
+  readonly blocks?: BlockStore;
+  readonly catalog?: Catalog;
+}
+
+export function enginesOf(open: {
   readonly log: () => Promise<EventLog>;
   readonly blocks: () => Promise<BlockStore>;
   readonly catalog: () => Promise<Catalog>;
-}): Promise<Engines> {
-  const opened: { close(): Promise<void> }[] = [];
-  const close = async (): Promise<void> => {
-    for (const engine of opened.splice(0).toReversed()) await engine.close();
-  };
-  const keep = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
+}): Engines {
+  const opened: { log?: EventLog; blocks?: BlockStore; catalog?: Catalog } = {};
+  const closers: (() => Promise<void>)[] = [];
+  const kept = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
     const engine = await opening;
-    opened.push(engine);
+    closers.push(() => engine.close());
     return engine;
   };
-  try {
-    const log = await keep(open.log());
-    const blocks = await keep(open.blocks());
-    const catalog = await keep(open.catalog());
-    await catalog.migrate();
-    return { log, blocks, catalog, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  return {
+    log: async () => (opened.log ??= await kept(open.log())),
+    blocks: async () => (opened.blocks ??= await kept(open.blocks())),
+    catalog: async () => (opened.catalog ??= await migrated(kept(open.catalog()))),
+    opened: () => opened,
+    async close() {
+      for (const close of closers.splice(0).toReversed()) await close();
+    },
+  };
+}
+
+async function migrated(opening: Promise<Catalog>): Promise<Catalog> {
+  const catalog = await opening;
+  await catalog.migrate();
+  return catalog;
 }

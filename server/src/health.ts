@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import type { Engines } from './engines.ts';
+import type { OpenedEngines } from './engines.ts';
 
 /** How long a dependency may take to answer before it counts as away. */
 const CHECK_MS_MAX = 3000;
@@ -9,15 +9,15 @@ const CHECK_MS_MAX = 3000;
 export interface Readiness {
   readonly ready: boolean;
   readonly draining: boolean;
-  /** By dependency: `ok`, or what it said. */
-  readonly dependencies: Readonly<Record<'log' | 'blocks' | 'catalog', string>>;
+  /** Those that the roles of this process need: `ok`, or what it said. */
+  readonly dependencies: Readonly<Partial<Record<keyof OpenedEngines, string>>>;
 }
 
 /**
  * `GET /healthz`: the process answers. `GET /readyz`: it can do its work now (200), or not (503) and why. Each dependency is really asked,
  * with a time limit.
  */
-export function registerHealth(app: FastifyInstance, engines: Engines, draining: () => boolean): void {
+export function registerHealth(app: FastifyInstance, engines: OpenedEngines, draining: () => boolean): void {
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const readiness = await askAll(engines, draining());
@@ -28,13 +28,14 @@ export function registerHealth(app: FastifyInstance, engines: Engines, draining:
   });
 }
 
-async function askAll(engines: Engines, draining: boolean): Promise<Readiness> {
-  const [log, blocks, catalog] = await Promise.all([
-    asked(engines.log.bounds('playhead.uploads', 0)),
-    asked(engines.blocks.size('readiness')),
-    asked(engines.catalog.progress(0)),
-  ]);
-  const dependencies = { log, blocks, catalog };
+async function askAll({ log, blocks, catalog }: OpenedEngines, draining: boolean): Promise<Readiness> {
+  const questions = {
+    ...(log && { log: log.bounds('playhead.uploads', 0) }),
+    ...(blocks && { blocks: blocks.size('readiness') }),
+    ...(catalog && { catalog: catalog.progress(0) }),
+  };
+  const answers = Object.entries(questions).map(async ([name, question]) => [name, await asked(question)] as const);
+  const dependencies = Object.fromEntries(await Promise.all(answers));
   const ready = !draining && Object.values(dependencies).every((answer) => answer === 'ok');
   return { ready, draining, dependencies };
 }

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import type { Logger } from '@playhead/ports';
+import type { ProjectsFile } from './data-directory.ts';
 import { DataDirectoryBusy, openDataDirectory, readProjectsFile } from './data-directory.ts';
 import { openLogger } from './logging.ts';
 import type { RunningServer } from './roles.ts';
@@ -42,25 +43,28 @@ async function main(): Promise<number | undefined> {
   return undefined;
 }
 
-/** Opens the engines that the settings name, and starts the roles on them. */
+/** Starts the roles on the engines that the settings name. */
 async function start(settings: Settings, logger: Logger): Promise<{ readonly server: RunningServer; readonly place: string }> {
   if (settings.kafkaBrokers.length > 0) {
     // Loaded where it is needed: a laptop's start does not pay for the clients of a cluster, nor the other way round.
-    const { openClusterEngines } = await import('./cluster-engines.ts');
-    const projects = await readProjectsFile(settings.projects);
-    const server = await startRoles(settings, await openClusterEngines(settings, logger), projects, logger);
+    const { clusterEngines } = await import('./cluster-engines.ts');
+    const projects = settings.projects === '' ? NO_PROJECTS : await readProjectsFile(settings.projects);
+    const server = await startRoles(settings, clusterEngines(settings, logger), projects, logger);
     return { server, place: `Kafka at ${settings.kafkaBrokers.join(', ')}` };
   }
   const data = await openDataDirectory(settings.data);
   const projects = settings.projects === '' ? data.projects : await readProjectsFile(settings.projects);
-  const { openEmbeddedEngines } = await import('./embedded-engines.ts');
-  const server = await startRoles(settings, await openEmbeddedEngines(settings, data), projects, logger);
+  const { embeddedEngines } = await import('./embedded-engines.ts');
+  const server = await startRoles(settings, embeddedEngines(settings, data), projects, logger);
   const stop = async (): Promise<void> => {
     await server.stop();
     data.release();
   };
   return { server: { ...server, stop }, place: data.path };
 }
+
+/** Of a process that serves neither recorders nor viewers. */
+const NO_PROJECTS: ProjectsFile = { projects: [] };
 
 function announce(server: RunningServer, place: string): void {
   const lines =

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerFrameworkError, answerNotFound, registerIngest } from '@playhead/ingest';
 import { registerLiveGateway } from '@playhead/live-gateway';
-import type { Logger } from '@playhead/ports';
+import type { EventLog, Logger } from '@playhead/ports';
 import { systemClock } from '@playhead/ports';
 import { startProcessors } from '@playhead/processors';
 import { LIMITS } from '@playhead/schemas';
@@ -34,9 +34,11 @@ export interface RunningServer {
 
 /** A request that has not arrived whole by then is cut off. */
 const REQUEST_MS_MAX = 120_000;
+/** Requests that are under way when a process ends may take this long. */
+const LAST_REQUESTS_MS = 5_000;
 const TRIM_INTERVAL_MS = 60 * 60 * 1000;
 
-/** Starts the roles that the settings name on engines that are open. The engines are closed by `stop`, and when this fails. */
+/** Starts the roles that the settings name, each on the engines that it needs. They are closed by `stop`, and when this fails. */
 export async function startRoles(settings: Settings, engines: Engines, file: ProjectsFile, logger: Logger): Promise<RunningServer> {
   const closers: (() => Promise<void>)[] = [() => engines.close()];
   let draining = false;
@@ -46,9 +48,9 @@ export async function startRoles(settings: Settings, engines: Engines, file: Pro
     for (const close of closers.splice(0).toReversed()) await close();
   };
   try {
-    const { log, blocks, catalog } = engines;
     const clock = systemClock;
     if (settings.role.has('processors')) {
+      const [log, blocks, catalog] = [await engines.log(), await engines.blocks(), await engines.catalog()];
       const { flushAgeMs, flushBytesMax, sessionSilenceMs } = settings;
       const writer = `${hostname()}:${process.pid}`;
       const processors = await startProcessors({
@@ -61,26 +63,29 @@ export async function startRoles(settings: Settings, engines: Engines, file: Pro
         settings: { flushAgeMs, flushBytesMax, sessionSilenceMs },
       });
       closers.push(() => processors.stop());
-      closers.push(keepTrimming(engines, logger));
+      closers.push(keepTrimming(log, logger));
     }
 
     const app = Fastify({
       bodyLimit: LIMITS.uploadBytesMax,
-      forceCloseConnections: true,
+      forceCloseConnections: 'idle',
       requestTimeout: REQUEST_MS_MAX,
       frameworkErrors: answerFrameworkError,
     });
     closers.push(() => app.close());
     app.setNotFoundHandler(answerNotFound);
-    registerHealth(app, engines, () => draining);
+    app.addHook('preClose', async () => cutLate(app));
+    registerHealth(app, engines.opened(), () => draining);
 
     const projects = projectsOf(file);
     const random = (count: number): Uint8Array => randomBytes(count);
     const [project] = file.projects;
     let shopUrl: string | undefined;
-    if (settings.role.has('ingest')) await registerIngest(app, { log, projects, clock, randomBytes: random, logger });
-    if (settings.role.has('live-gateway'))
+    if (settings.role.has('ingest')) await registerIngest(app, { log: await engines.log(), projects, clock, randomBytes: random, logger });
+    if (settings.role.has('live-gateway')) {
+      const [log, blocks, catalog] = [await engines.log(), await engines.blocks(), await engines.catalog()];
       await registerLiveGateway(app, { log, blocks, catalog, projects, clock, randomBytes: random, logger });
+    }
     if (settings.role.has('player')) {
       await registerWebApp(app, {
         playerFolder: workspaceFolder('player', 'dist'),
@@ -90,13 +95,15 @@ export async function startRoles(settings: Settings, engines: Engines, file: Pro
       });
     }
     const url = await listen(app, settings.host, settings.port);
+    const origin = settings.publicUrl || url;
 
     if (settings.role.has('player') && settings.shop === 'on') {
-      const shop = openDemoShop(workspaceFolder('recorder', 'demo'), () => ({ origin: url, writeKey: project?.writeKey ?? '' }));
+      const shop = openDemoShop(workspaceFolder('recorder', 'demo'), () => ({ origin, writeKey: project?.writeKey ?? '' }));
       closers.push(() => shop.close());
-      shopUrl = await listen(shop, settings.host, settings.shopPort);
+      const shopListens = await listen(shop, settings.host, settings.shopPort);
+      shopUrl = settings.shopUrl || shopListens;
     }
-    const link = settings.role.has('player') ? `${url}/?token=${project?.viewers[0]?.token ?? ''}` : undefined;
+    const link = settings.role.has('player') ? `${origin}/?token=${project?.viewers[0]?.token ?? ''}` : undefined;
     return { url, link, shopUrl, stop };
   } catch (error) {
     for (const close of closers.splice(0).toReversed()) await close();
@@ -104,10 +111,15 @@ export async function startRoles(settings: Settings, engines: Engines, file: Pro
   }
 }
 
+/** From now on requests that do not end by themselves are cut off in time, so that nobody holds up the end. */
+function cutLate(app: FastifyInstance): void {
+  setTimeout(() => app.server.closeAllConnections(), LAST_REQUESTS_MS).unref();
+}
+
 /** Lets the log drop what its retention no longer keeps, every hour. */
-function keepTrimming(engines: Engines, logger: Logger): () => Promise<void> {
+function keepTrimming(log: EventLog, logger: Logger): () => Promise<void> {
   const timer = setInterval(() => {
-    engines.log.trim(Date.now()).catch((error: unknown) => logger.warn({ err: error }, 'the log could not be trimmed'));
+    log.trim(Date.now()).catch((error: unknown) => logger.warn({ err: error }, 'the log could not be trimmed'));
   }, TRIM_INTERVAL_MS);
   timer.unref();
   return async () => clearInterval(timer);

@@ -29,6 +29,14 @@ function any(value: string): string {
   return value;
 }
 
+/** Scheme, host and port, nothing behind them. */
+function origin(value: string): string {
+  const url = URL.parse(value);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`)
+    throw new SettingFault('must be an origin such as https://playhead.example');
+  return url.origin;
+}
+
 function list(value: string): readonly string[] {
   return value
     .split(',')
@@ -72,6 +80,14 @@ export const SETTINGS = {
   port: row('port', 4750, integer(0, 65_535), 'port', 'Port of the web app, the recorders and the API. 0 picks a free one.'),
   shopPort: row('shop-port', 4751, integer(0, 65_535), 'port', 'Port of the demo shop. 0 picks a free one.'),
   shop: row('shop', 'on', oneOf('on', 'off'), 'on, off', 'Whether the demo shop is served.'),
+  publicUrl: row(
+    'public-url',
+    '',
+    origin,
+    'url',
+    'Origin at which browsers reach this installation, where that is not the address it listens on: a proxy in front.',
+  ),
+  shopUrl: row('shop-url', '', origin, 'url', 'The same of the demo shop.'),
   partitions: row('partitions', 4, integer(1, 1024), 'count', 'Partitions of the log. Fixed when the data directory is made.'),
   flushAgeMs: row('flush-age-ms', 10_000, integer(100, 600_000), 'ms', 'A flush is made when its oldest upload is this old.'),
   flushBytesMax: row(
@@ -107,12 +123,19 @@ export const SETTINGS = {
     [] as readonly string[],
     list,
     'host:port,...',
-    'Log on Kafka. Makes the process one of a cluster: S3, ClickHouse, a schema registry and a projects file are needed then.',
+    'Log on Kafka. Makes the process one of a cluster; its roles then need a schema registry, S3, ClickHouse and a projects file.',
   ),
   kafkaReplication: row('kafka-replication', 3, integer(1, 9), 'count', 'Replicas of each topic that is created.'),
   schemaRegistry: row('schema-registry', '', any, 'url', 'Confluent-compatible schema registry.'),
   s3Bucket: row('s3-bucket', '', any, 'name', 'Bucket of the block store.'),
-  s3Endpoint: row('s3-endpoint', '', any, 'url', 'S3 service, path-style. Empty: AWS.'),
+  s3Endpoint: row('s3-endpoint', '', any, 'url', 'S3 service. Empty: AWS.'),
+  s3PathStyle: row(
+    's3-path-style',
+    'auto',
+    oneOf('auto', 'on', 'off'),
+    'auto, on, off',
+    'Whether the bucket is in the path of an address, or its host name; auto: in the path, with an endpoint of your own.',
+  ),
   s3Region: row('s3-region', '', any, 'name', 'Region of the bucket. Empty: as the environment says.'),
   s3AccessKeyId: row('s3-access-key-id', '', any, 'id', 'Empty: credentials as the environment gives them.'),
   s3SecretAccessKey: row('s3-secret-access-key', '', any, 'secret', 'Better given by the environment than by a flag.'),
@@ -162,8 +185,13 @@ export function readSettings(args: readonly string[], env: Readonly<Record<strin
   return consistent(values as Settings);
 }
 
-/** What a process of a cluster must be told. */
-const CLUSTER_NEEDS = ['schemaRegistry', 's3Bucket', 'clickhouse', 'projects'] as const;
+/** What a process of a cluster must be told, by role. */
+const CLUSTER_NEEDS: Readonly<Record<Role, readonly SettingName[]>> = {
+  ingest: ['schemaRegistry', 'projects'],
+  processors: ['schemaRegistry', 's3Bucket', 'clickhouse'],
+  'live-gateway': ['schemaRegistry', 's3Bucket', 'clickhouse', 'projects'],
+  player: ['projects'],
+};
 
 /** @throws {SettingFault} where settings contradict each other */
 function consistent(settings: Settings): Settings {
@@ -172,7 +200,8 @@ function consistent(settings: Settings): Settings {
       throw new SettingFault('--role needs --kafka-brokers: one process without a cluster has all roles');
     return settings;
   }
-  const missing = CLUSTER_NEEDS.filter((name) => settings[name] === '').map((name) => `--${SETTINGS[name].flag}`);
+  const needs = new Set(ROLES.filter((role) => settings.role.has(role)).flatMap((role) => CLUSTER_NEEDS[role]));
+  const missing = [...needs].filter((name) => settings[name] === '').map((name) => `--${SETTINGS[name].flag}`);
   if (missing.length > 0) throw new SettingFault(`--kafka-brokers needs ${missing.join(', ')} as well`);
   return settings;
 }

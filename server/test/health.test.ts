@@ -14,7 +14,6 @@ describe('a process asked how it is', () => {
       log: memoryLog({ partitions: 1 }),
       blocks: memoryBlocks(),
       catalog: options.catalog ?? memoryCatalog(),
-      close: async () => undefined,
     };
     app.current = Fastify();
     registerHealth(app.current, engines, () => options.draining ?? false);
@@ -33,6 +32,13 @@ describe('a process asked how it is', () => {
       { ready: false, draining: false, dependencies: { log: 'ok', blocks: 'ok', catalog: 'ClickHouse is away' } },
     ]);
     expect(await ask('/healthz', { catalog })).toEqual([200, { status: 'ok' }]);
+  });
+
+  test('without block store and catalog needs only the log', async () => {
+    app.current = Fastify();
+    registerHealth(app.current, { log: memoryLog({ partitions: 1 }) }, () => false);
+    const answer = await app.current.inject('/readyz');
+    expect(answer.json()).toEqual({ ready: true, draining: false, dependencies: { log: 'ok' } });
   });
 
   test('is not ready while it ends, although everything answers', async () => {

@@ -17,7 +17,9 @@ describe('settings', () => {
     [['extra'], {}, /extra/],
     [['--role', 'ingest'], {}, /--role needs --kafka-brokers/],
     [['--role', 'ingest,cook'], {}, /--role=ingest,cook: must be one of ingest, processors, live-gateway, player/],
-    [['--kafka-brokers', 'kafka:9092', '--s3-bucket', 'b'], {}, /needs --schema-registry, --clickhouse, --projects as well/],
+    [['--public-url', 'https://a.example/b'], {}, /must be an origin/],
+    [['--kafka-brokers', 'kafka:9092', '--s3-bucket', 'b'], {}, /needs --schema-registry, --projects, --clickhouse as well/],
+    [['--role', 'ingest', '--kafka-brokers', 'kafka:9092'], {}, /needs --schema-registry, --projects as well/],
   ])('%j with %j is refused by name', (args, env, message) => {
     expect(() => readSettings(args, env)).toThrow(SettingFault);
     expect(() => readSettings(args, env)).toThrow(message);
