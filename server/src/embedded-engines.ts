@@ -1,5 +1,5 @@
 import { openDiskBlocks } from '@playhead/blocks-disk';
-import { openChdbCatalog } from '@playhead/catalog-clickhouse';
+import { openChdbCatalog } from '@playhead/catalog-clickhouse/chdb';
 import { openLmdbLog } from '@playhead/log-lmdb';
 import { avroCodec } from '@playhead/schemas/records';
 import type { DataDirectory } from './data-directory.ts';

@@ -7,7 +7,6 @@ import type { BlockStore, Catalog, EventLog } from '@playhead/ports';
 export interface Engines {
   log(): Promise<EventLog>;
   blocks(): Promise<BlockStore>;
-  /** Its tables are up to date. */
   catalog(): Promise<Catalog>;
   /** Those that were asked for and are open. */
   opened(): OpenedEngines;
@@ -36,16 +35,10 @@ export function enginesOf(open: {
   return {
     log: async () => (opened.log ??= await kept(open.log())),
     blocks: async () => (opened.blocks ??= await kept(open.blocks())),
-    catalog: async () => (opened.catalog ??= await migrated(kept(open.catalog()))),
+    catalog: async () => (opened.catalog ??= await kept(open.catalog())),
     opened: () => opened,
     async close() {
       for (const close of closers.splice(0).toReversed()) await close();
     },
   };
-}
-
-async function migrated(opening: Promise<Catalog>): Promise<Catalog> {
-  const catalog = await opening;
-  await catalog.migrate();
-  return catalog;
 }

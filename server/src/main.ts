@@ -1,8 +1,9 @@
 import process from 'node:process';
 import type { Logger } from '@playhead/ports';
-import type { ProjectsFile } from './data-directory.ts';
-import { DataDirectoryBusy, openDataDirectory, readProjectsFile } from './data-directory.ts';
+import { DataDirectoryBusy, openDataDirectory } from './data-directory.ts';
 import { openLogger } from './logging.ts';
+import type { ProjectsFile } from './projects-file.ts';
+import { readProjectsFile } from './projects-file.ts';
 import type { RunningServer } from './roles.ts';
 import { startRoles } from './roles.ts';
 import type { Settings } from './settings.ts';

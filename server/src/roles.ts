@@ -10,11 +10,11 @@ import { startProcessors } from '@playhead/processors';
 import { LIMITS } from '@playhead/schemas';
 import type { FastifyInstance } from 'fastify';
 import Fastify from 'fastify';
-import type { ProjectsFile } from './data-directory.ts';
-import { projectsOf } from './data-directory.ts';
 import { openDemoShop } from './demo-shop.ts';
 import type { Engines } from './engines.ts';
 import { registerHealth } from './health.ts';
+import type { ProjectsFile } from './projects-file.ts';
+import { projectsOf } from './projects-file.ts';
 import type { Settings } from './settings.ts';
 import { registerWebApp, workspaceFolder } from './web-app.ts';
 

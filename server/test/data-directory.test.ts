@@ -4,7 +4,8 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { DataDirectoryBusy, openDataDirectory, projectsOf } from '../src/data-directory.ts';
+import { DataDirectoryBusy, openDataDirectory } from '../src/data-directory.ts';
+import { projectsOf } from '../src/projects-file.ts';
 
 let path: string;
 beforeEach(async () => {

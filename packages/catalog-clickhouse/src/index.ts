@@ -1,6 +1,4 @@
 export { clickHouseCatalog } from './clickhouse-catalog.ts';
-export type { ChdbOptions } from './open-chdb-catalog.ts';
-export { openChdb, openChdbCatalog } from './open-chdb-catalog.ts';
 export type { ClickHouseOptions } from './open-clickhouse-catalog.ts';
 export { openClickHouse, openClickHouseCatalog } from './open-clickhouse-catalog.ts';
 export type { SqlClient, SqlParams, SqlRow } from './sql-client.ts';

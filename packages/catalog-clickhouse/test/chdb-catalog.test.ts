@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { catalogContract } from '@playhead/testkit';
-import { openChdbCatalog } from '../src/index.ts';
+import { openChdbCatalog } from '../src/open-chdb-catalog.ts';
 
 catalogContract('ClickHouse in process', async () => {
   const path = await mkdtemp(join(tmpdir(), 'playhead-catalog-'));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Catalog } from '@playhead/ports';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SqlClient } from '../src/index.ts';
-import { openChdb, openChdbCatalog } from '../src/index.ts';
+import { openChdb, openChdbCatalog } from '../src/open-chdb-catalog.ts';
 import { fillShopWeek } from './shop-week.ts';
 
 const DOCS = new URL('../../../docs/clickhouse.md', import.meta.url);

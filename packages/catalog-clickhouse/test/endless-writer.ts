@@ -1,5 +1,5 @@
 import { toOffset } from '@playhead/schemas';
-import { openChdbCatalog } from '../src/index.ts';
+import { openChdbCatalog } from '../src/open-chdb-catalog.ts';
 import { numberedFlush } from './numbered-flush.ts';
 
 /** A process that applies numbered flushes from where the catalog stands, and prints each one that is acknowledged, until it is killed. */

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { toOffset } from '@playhead/schemas';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openChdbCatalog } from '../src/index.ts';
+import { openChdbCatalog } from '../src/open-chdb-catalog.ts';
 import { numberedFlush } from './numbered-flush.ts';
 
 const ROUNDS = 5;

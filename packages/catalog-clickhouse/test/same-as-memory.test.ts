@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
-import { openChdbCatalog } from '../src/index.ts';
+import { openChdbCatalog } from '../src/open-chdb-catalog.ts';
 import { expectSameAsMemory } from './any-history.ts';
 
 describe('the catalog on ClickHouse', () => {
