@@ -1,5 +1,6 @@
 import process from 'node:process';
 import type { Logger } from '@playhead/ports';
+import { PlayheadError } from '@playhead/schemas';
 import { DataDirectoryBusy, openDataDirectory } from './data-directory.ts';
 import { openLogger } from './logging.ts';
 import type { ProjectsFile } from './projects-file.ts';
@@ -91,7 +92,7 @@ main().then(
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof SettingFault) return `${error.message}\nnpm start -- --help lists the settings.`;
-  if (error instanceof DataDirectoryBusy) return error.message;
+  if (error instanceof DataDirectoryBusy || error instanceof PlayheadError) return error.message;
   if ('code' in error && error.code === 'EADDRINUSE')
     return `${error.message}\nAnother program listens there. Choose another with --port and --shop-port.`;
   return error.stack ?? error.message;

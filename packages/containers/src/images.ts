@@ -5,5 +5,6 @@ export const IMAGES = {
   kafka: process.env['PLAYHEAD_IMAGE_KAFKA'] ?? 'apache/kafka:4.4.0',
   schemaRegistry: process.env['PLAYHEAD_IMAGE_SCHEMA_REGISTRY'] ?? 'apicurio/apicurio-registry:3.3.3',
   s3: process.env['PLAYHEAD_IMAGE_S3'] ?? 'versity/versitygw:v1.8.0',
+  haproxy: process.env['PLAYHEAD_IMAGE_HAPROXY'] ?? 'haproxy:3.2',
   clickhouse: process.env['PLAYHEAD_IMAGE_CLICKHOUSE'] ?? 'clickhouse/clickhouse-server:26.7',
 } as const;

@@ -1,4 +1,5 @@
 export * from './clickhouse.ts';
+export * from './haproxy.ts';
 export * from './images.ts';
 export * from './kafka.ts';
 export * from './runtime.ts';

@@ -1,0 +1,200 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { KafkaContainer, SchemaRegistryContainer, StartedClickHouse, StartedS3 } from '@playhead/containers';
+import { startClickHouse, startHaproxy, startKafka, startS3, startSchemaRegistry } from '@playhead/containers';
+import type { Deployment } from './deployment.ts';
+import { untilUp } from './deployment.ts';
+import type { Process } from './server-process.ts';
+import { freePorts, startRole } from './server-process.ts';
+
+export const CLUSTER_WRITE_KEY = 'pk_cluster';
+export const CLUSTER_TOKEN = 'cluster-token';
+
+const ROLES = ['ingest', 'processors', 'live-gateway', 'player'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Places of each role that the proxy knows; in the beginning two of them are taken. */
+const PLACES = 3;
+const TAKEN = 2;
+
+/** A place of one process in the cluster: it always has the same address, whether the process runs or not. */
+export interface Member {
+  readonly role: Role;
+  /** Of the process itself, not of the proxy. */
+  readonly url: string;
+  readonly runs: boolean;
+  start(): Promise<void>;
+  /** Ctrl-C: drains. Answers whether it ended cleanly. */
+  stop(): Promise<boolean>;
+  /** kill -9. */
+  kill(): Promise<void>;
+  /** What its processes wrote to stderr so far. */
+  log(): string;
+}
+
+export interface Engines {
+  readonly kafka: KafkaContainer;
+  readonly registry: SchemaRegistryContainer;
+  readonly s3: StartedS3;
+  readonly clickhouse: StartedClickHouse;
+}
+
+/** Processes of the roles on real servers, behind one address. */
+export interface Cluster extends Deployment {
+  readonly engines: Engines;
+  /** All places of a role; in the beginning the first two run. */
+  members(role: Role): readonly Member[];
+}
+
+/** Starts the servers, two processes of each role and a proxy with the routes of infra/haproxy. @param flags further settings of every process */
+export async function openCluster(flags: readonly string[] = []): Promise<Cluster> {
+  const folder = await mkdtemp(join(tmpdir(), 'playhead-cluster-'));
+  const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
+  const close = async (): Promise<void> => {
+    for (const end of closers.splice(0).toReversed()) await end();
+  };
+  try {
+    const projects = join(folder, 'projects.json');
+    const viewers = [{ name: 'owner', token: CLUSTER_TOKEN }];
+    await writeFile(projects, JSON.stringify({ projects: [{ id: 'default', writeKey: CLUSTER_WRITE_KEY, viewers }] }));
+    const engines = await startEngines(closers);
+
+    const ports = await freePorts(2 + (ROLES.length + 1) * PLACES);
+    const [proxyPort = 0, shopPort = 0] = ports.splice(0, 2);
+    const [url, shopUrl] = [`http://127.0.0.1:${proxyPort}`, `http://127.0.0.1:${shopPort}/`];
+    const common = [...flagsOf({ projects, 'public-url': url, 'shop-url': new URL(shopUrl).origin }), ...engineFlags(engines), ...flags];
+    const shopPorts = ports.splice(0, PLACES);
+    const members = ROLES.flatMap((role) =>
+      ports.splice(0, PLACES).map((port, place) => memberOf(role, port, ['--shop-port', String(shopPorts[place]), ...common])),
+    );
+    closers.push(() => Promise.all(members.map((member) => member.kill())));
+    const inTheBeginning = members.filter((_, at) => at % PLACES < TAKEN);
+    let ours: readonly Member[] = inTheBeginning;
+    const start = async (): Promise<void> => {
+      await Promise.all(ours.map((member) => member.start()));
+      await untilUp(`${url}/readyz`, shopUrl);
+    };
+
+    const proxy = await startHaproxy({
+      configuration: [
+        { name: 'routes.cfg', path: join(import.meta.dirname, '..', '..', 'infra', 'haproxy', 'routes.cfg') },
+        { name: 'servers.cfg', text: serversOf(members, shopPorts) },
+      ],
+      environment: { PLAYHEAD_HOST: '127.0.0.1', PLAYHEAD_PORT: String(proxyPort), PLAYHEAD_SHOP_PORT: String(shopPort) },
+    });
+    closers.push(() => proxy.stop());
+    await start();
+    return {
+      url,
+      link: `${url}/?token=${CLUSTER_TOKEN}`,
+      shopUrl,
+      engines,
+      members: (role) => members.filter((member) => member.role === role),
+      async kill() {
+        ours = members.filter((member) => member.runs);
+        await Promise.all(ours.map((member) => member.kill()));
+      },
+      async stop() {
+        ours = members.filter((member) => member.runs);
+        return (await Promise.all(ours.map((member) => member.stop()))).every(Boolean);
+      },
+      start,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function startEngines(closers: (() => Promise<unknown>)[]): Promise<Engines> {
+  const keep = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
+    const server = await starting;
+    closers.push(() => server.stop());
+    return server;
+  };
+  const [kafka, registry, s3, clickhouse] = await Promise.all([
+    keep(startKafka()),
+    keep(startSchemaRegistry()),
+    keep(startS3()),
+    keep(startClickHouse()),
+  ]);
+  await s3.createBucket('playhead');
+  return { kafka, registry, s3, clickhouse };
+}
+
+function engineFlags({ kafka, registry, s3, clickhouse }: Engines): readonly string[] {
+  return flagsOf({
+    'kafka-brokers': kafka.brokers.join(','),
+    'kafka-replication': '1',
+    'schema-registry': registry.url,
+    's3-bucket': 'playhead',
+    's3-endpoint': s3.endpoint,
+    's3-access-key-id': s3.accessKeyId,
+    's3-secret-access-key': s3.secretAccessKey,
+    clickhouse: clickhouse.url,
+    'clickhouse-user': clickhouse.user,
+    'clickhouse-password': clickhouse.password,
+    'clickhouse-database': clickhouse.database,
+  });
+}
+
+function flagsOf(settings: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
+function memberOf(role: Role, port: number, flags: readonly string[]): Member {
+  let running: Process | undefined;
+  let before = '';
+  const end = async <T>(how: (process: Process) => Promise<T>): Promise<T | undefined> => {
+    const ending = running;
+    running = undefined;
+    if (ending === undefined) return undefined;
+    const outcome = await how(ending);
+    before += ending.log();
+    return outcome;
+  };
+  return {
+    role,
+    url: `http://127.0.0.1:${port}`,
+    get runs() {
+      return running !== undefined;
+    },
+    async start() {
+      running ??= await startRole(port, ['--role', role, ...flags]);
+    },
+    stop: async () => (await end((process) => process.stop())) === 0,
+    kill: async () => {
+      await end((process) => process.kill());
+    },
+    log: () => before + (running?.log() ?? ''),
+  };
+}
+
+/** What infra/haproxy/servers.cfg is for the compose file. */
+function serversOf(members: readonly Member[], shopPorts: readonly number[]): string {
+  const backend = (name: string, check: string, addresses: readonly string[]): string =>
+    [
+      `backend ${name}`,
+      '  balance leastconn',
+      `  option httpchk GET ${check}`,
+      ...addresses.map((address, place) => `  server ${name}-${place} ${address} check inter 500ms fall 1 rise 1`),
+      '',
+    ].join('\n');
+  const web = ROLES.filter((role) => role !== 'processors').map((role) =>
+    backend(
+      role,
+      '/readyz',
+      members.filter((member) => member.role === role).map((member) => new URL(member.url).host),
+    ),
+  );
+  return [
+    ...web,
+    backend(
+      'shop',
+      '/',
+      shopPorts.map((port) => `127.0.0.1:${port}`),
+    ),
+  ].join('\n');
+}
