@@ -11,11 +11,12 @@ import { clientSettingsOf, DEFAULT_PART_BYTES, PART_BYTES_MIN } from './settings
 const PREFIX_CHARS_MAX = 500;
 
 /**
- * A block store in a bucket of any S3. Opening writes one empty object, `<prefix>/~playhead`, and tries to write it again:
- * an S3 that overwrites it is refused.
+ * A block store in a bucket of any S3. Opening makes the bucket when it is not there, writes one empty object,
+ * `<prefix>/~playhead`, and tries to write it again: an S3 that overwrites it is refused. With `readOnly` it does neither.
  *
- * @throws {PlayheadError} `unavailable` when the bucket does not answer, is not there or may not be used; `internal` when
- *   this S3 cannot keep the port's rules; `invalid_request` when the options make no sense
+ * @throws {PlayheadError} `unavailable` when the bucket does not answer, may not be used, or is not there and cannot be made
+ *   (no right to, or the name belongs to somebody else: the message says what to do); `internal` when this S3 cannot keep the
+ *   port's rules; `invalid_request` when the options make no sense
  */
 export async function openS3Blocks(options: S3BlocksOptions): Promise<BlockStore> {
   const { bucket, prefix = '', partBytes = DEFAULT_PART_BYTES } = options;

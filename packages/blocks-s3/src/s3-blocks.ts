@@ -2,6 +2,7 @@ import type { BlockStore, ByteRange, Clock, StoredObject } from '@playhead/ports
 import { checkObjectKey, isKeySegment } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 import { faultOf, playheadErrorOf } from './faults.ts';
+import { makingBucket } from './making-bucket.ts';
 import { putInParts } from './multipart.ts';
 import type { S3Client, S3Fault, S3Piece } from './s3-client.ts';
 
@@ -39,9 +40,10 @@ export class S3Blocks implements BlockStore {
   }
 
   /**
-   * Sees that the bucket answers and that a name is written once.
+   * Sees that the bucket answers and that a name is written once. Makes the bucket when it is not there, unless for reading only.
    *
-   * @throws {PlayheadError} `unavailable`; `internal` when this S3 overwrites, so cannot keep BS2
+   * @throws {PlayheadError} `unavailable`, also when the bucket is not there and cannot be made; `internal` when this S3
+   *   overwrites, so cannot keep BS2
    */
   async check(readOnly: boolean): Promise<void> {
     const { client, prefix } = this.#parts;
@@ -49,8 +51,9 @@ export class S3Blocks implements BlockStore {
       await this.#calling(undefined, () => client.listPage(prefix + PROBE));
       return;
     }
-    const probe = () => this.#put(prefix + PROBE, new Uint8Array());
-    if ((await probe()) === 'created' && (await probe()) === 'created') {
+    const probe = () => this.#write(prefix + PROBE, new Uint8Array());
+    const first = await this.#calling(undefined, () => makingBucket(client, probe, (tries) => this.#pause(tries)));
+    if (first === 'created' && (await this.#calling(undefined, probe)) === 'created') {
       throw new PlayheadError('internal', 'this S3 endpoint ignores If-None-Match: it would overwrite objects');
     }
   }
@@ -58,31 +61,31 @@ export class S3Blocks implements BlockStore {
   async put(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
     checkObjectKey(key);
     // A copy: the caller may change its buffer while requests are sent and repeated.
-    return this.#put(this.#parts.prefix + key, bytes.slice(), key);
+    const copy = bytes.slice();
+    return this.#calling(key, () => this.#write(this.#parts.prefix + key, copy));
   }
 
-  async #put(name: string, bytes: Uint8Array, key?: string): Promise<'created' | 'exists'> {
+  /** @throws {S3Fault} */
+  async #write(name: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
     const { client, partBytes, newMark } = this.#parts;
     const mark = newMark();
     const large = bytes.length > partBytes;
-    return this.#calling(key, async () => {
-      // Spares an upload that would be for nothing.
-      if (large && (await client.head(name))) return 'exists';
-      let repeated = false;
-      for (let tries = 1; ; tries++) {
-        try {
-          await (large ? putInParts(client, name, bytes, mark, partBytes) : client.put(name, bytes, mark));
-          return 'created';
-        } catch (error) {
-          const fault = faultOf(error);
-          repeated ||= fault.attempts > 1;
-          if (fault.kind === 'exists' && !repeated) return 'exists';
-          if (fault.kind === 'exists' || fault.kind === 'upload_gone') return await this.#whoWrote(name, mark, fault);
-          if (fault.kind !== 'conflict' || tries === TRIES_MAX) throw fault;
-          await this.#pause(tries);
-        }
+    // Spares an upload that would be for nothing.
+    if (large && (await client.head(name))) return 'exists';
+    let repeated = false;
+    for (let tries = 1; ; tries++) {
+      try {
+        await (large ? putInParts(client, name, bytes, mark, partBytes) : client.put(name, bytes, mark));
+        return 'created';
+      } catch (error) {
+        const fault = faultOf(error);
+        repeated ||= fault.attempts > 1;
+        if (fault.kind === 'exists' && !repeated) return 'exists';
+        if (fault.kind === 'exists' || fault.kind === 'upload_gone') return await this.#whoWrote(name, mark, fault);
+        if (fault.kind !== 'conflict' || tries === TRIES_MAX) throw fault;
+        await this.#pause(tries);
       }
-    });
+    }
   }
 
   /** The answer of a put whose outcome only the object can tell. */

@@ -4,6 +4,10 @@
  * binding's request timeout.
  */
 export interface S3Client {
+  /** The bucket's name, for what is told to people. */
+  readonly bucket: string;
+  /** Makes the bucket in the client's region; no error when it is there and ours (`taken`, `conflict`). */
+  createBucket(): Promise<void>;
   /** Writes an object unless there is one (`exists`, `conflict`); the mark is kept with it. */
   put(name: string, bytes: Uint8Array, mark: string): Promise<void>;
   /** Begins a multipart upload; answers its id. */
@@ -52,14 +56,26 @@ export interface S3Page {
 /**
  * How a call failed.
  *
- * - `exists`, `conflict` a conditional write met an object, or another write under way
- * - `not_found`, `upload_gone`, `range` as they say
+ * - `exists`, `conflict` a conditional write, or making a bucket, met what it would make, or another that is under way
+ * - `not_found`, `no_bucket`, `upload_gone`, `range` as they say
+ * - `taken` a bucket of this name is there, and the server does not say that it is ours
  * - `below_an_object` the server keeps objects as files, and the name is a folder of another or below one
  * - `refused` the server answered that it won't: nothing has happened, unless an earlier attempt of the call did it
  * - `cut` an answer began and did not arrive whole
  * - `unknown` no answer, or one that does not say what has happened
  */
-export type S3FaultKind = 'exists' | 'conflict' | 'not_found' | 'upload_gone' | 'range' | 'below_an_object' | 'refused' | 'cut' | 'unknown';
+export type S3FaultKind =
+  | 'exists'
+  | 'conflict'
+  | 'not_found'
+  | 'no_bucket'
+  | 'taken'
+  | 'upload_gone'
+  | 'range'
+  | 'below_an_object'
+  | 'refused'
+  | 'cut'
+  | 'unknown';
 
 export class S3Fault extends Error {
   override readonly name = 'S3Fault';

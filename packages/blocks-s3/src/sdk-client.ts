@@ -5,6 +5,7 @@ import {
   S3Client as AwsClient,
   type S3ClientConfig as AwsClientConfig,
   CompleteMultipartUploadCommand,
+  CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
@@ -44,6 +45,17 @@ export function sdkClient(bucket: string, settings: S3ClientSettings): S3Client 
   }
 
   return {
+    bucket,
+
+    createBucket: async () => {
+      try {
+        // The SDK adds the region as its `LocationConstraint`, except where S3 does not want to be told: us-east-1.
+        await calling((options) => sdk.send(new CreateBucketCommand({ Bucket }), options));
+      } catch (error) {
+        if (!(error instanceof S3Fault && error.kind === 'exists')) throw error;
+      }
+    },
+
     put: (Key, Body, mark) =>
       calling(async (options) => {
         await sdk.send(new PutObjectCommand({ Bucket, Key, Body, IfNoneMatch: '*', Metadata: { [MARK]: mark } }), options);

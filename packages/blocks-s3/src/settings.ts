@@ -2,10 +2,12 @@
  * Where and how. Everything but the bucket may be left out; what is left out of endpoint, region and credentials comes from
  * the SDK's own chain (environment, shared configuration, identity of the container or machine).
  *
- * The bucket must be there. It needs of its S3: writes that honour `If-None-Match: *` (opening checks it; completing a
- * multipart upload must too), reads that see earlier writes, lists in ascending order. AWS S3 (general purpose buckets),
- * Versity S3 Gateway, and others that keep to those. Rights: `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject`,
- * `s3:AbortMultipartUpload`, `s3:ListBucket`; without the last one, what is not there is told as forbidden.
+ * A bucket that is not there is made, in the region and with what its S3 gives to new buckets (on AWS: private, encrypted,
+ * without versions); any number of processes may open it at once. It needs of its S3: writes that honour `If-None-Match: *`
+ * (opening checks it; completing a multipart upload must too), reads that see earlier writes, lists in ascending order. AWS S3
+ * (general purpose buckets), Versity S3 Gateway, and others that keep to those. Rights: `s3:GetObject`, `s3:PutObject`,
+ * `s3:DeleteObject`, `s3:AbortMultipartUpload`, `s3:ListBucket` (without it, what is not there is told as forbidden), and
+ * `s3:CreateBucket` where the bucket is to be made.
  *
  * Give the bucket a lifecycle rule that aborts incomplete multipart uploads after a day: a process that dies while it
  * uploads leaves parts, which no list shows and every provider charges for.
@@ -21,7 +23,7 @@ export interface S3BlocksOptions {
   /** True: `https://host/bucket/key`; false: `https://bucket.host/key`. Default: true with an endpoint, else false. */
   readonly pathStyle?: boolean | undefined;
   readonly credentials?: S3Credentials | undefined;
-  /** For rights that only allow reading: opening then only lists, instead of trying a conditional write. Default false. */
+  /** For rights that only allow reading: opening then only lists, makes no bucket and tries no conditional write. Default false. */
   readonly readOnly?: boolean | undefined;
   /** Larger objects are uploaded in parts of this size, four at a time. Default 16 MiB, at least S3's minimum of 5 MiB. */
   readonly partBytes?: number | undefined;

@@ -12,6 +12,8 @@ export interface FakeClient extends S3Client {
   /** Ids of uploads that were begun and not ended. */
   readonly uploads: ReadonlyMap<string, unknown>;
   readonly objects: Map<string, Held>;
+  /** Whether the bucket is there; at first it is. Only what writes and lists asks. */
+  hasBucket: boolean;
   /** Called before each call has its effect; what it throws is the call's outcome. */
   before: (call: string) => void | Promise<void>;
   /** Called when a call had its effect; what it throws is the call's outcome nevertheless. */
@@ -35,8 +37,12 @@ export function fakeClient(): FakeClient {
     return answer;
   }
   function create(name: string, held: Held): void {
+    seeBucket();
     if (objects.has(name)) throw new S3Fault('exists', 'PreconditionFailed');
     objects.set(name, held);
+  }
+  function seeBucket(): void {
+    if (!fake.hasBucket) throw new S3Fault('no_bucket', 'NoSuchBucket');
   }
   function uploadOf(id: string) {
     const upload = uploads.get(id);
@@ -48,8 +54,14 @@ export function fakeClient(): FakeClient {
     calls,
     uploads,
     objects,
+    hasBucket: true,
+    bucket: 'bucket',
     before: () => {},
     after: () => {},
+    createBucket: () =>
+      calling('create bucket', () => {
+        fake.hasBucket = true;
+      }),
     put: (name, bytes, mark) => calling(`put ${name}`, () => create(name, { bytes: bytes.slice(), mark })),
     beginParts: (name, mark) =>
       calling(`begin ${name}`, () => {
@@ -87,6 +99,7 @@ export function fakeClient(): FakeClient {
       }),
     listPage: (prefix, token = '') =>
       calling(`list ${prefix}`, () => {
+        seeBucket();
         const names = [...objects.keys()].filter((name) => name.startsWith(prefix) && name > token).toSorted();
         const page = names.slice(0, PAGE).map((name) => ({ name, bytes: objects.get(name)?.bytes.length ?? 0 }));
         return { objects: page, next: names.length > PAGE ? page.at(-1)?.name : undefined };

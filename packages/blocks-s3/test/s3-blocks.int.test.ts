@@ -7,6 +7,7 @@ import type { BlockStore } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 import { blockStoreContract } from '@playhead/testkit';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { namesBelowLocalhost } from './names-below-localhost.ts';
 
 const MIB = 1024 * 1024;
 
@@ -22,26 +23,25 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     return { endpoint, region, credentials: { accessKeyId, secretAccessKey }, bucket, ...more };
   }
 
-  async function freshBucket(): Promise<string> {
-    const bucket = `bucket-${randomUUID()}`;
-    await s3.createBucket(bucket);
-    return bucket;
+  /** The name of a bucket that is not there. */
+  function freshBucket(): string {
+    return `bucket-${randomUUID()}`;
   }
 
   async function freshStore(more: Partial<S3BlocksOptions> = {}): Promise<BlockStore> {
-    const blocks = await openS3Blocks(optionsFor(await freshBucket(), more));
+    const blocks = await openS3Blocks(optionsFor(freshBucket(), more));
     onTestFinished(() => blocks.close());
     return blocks;
   }
 
   blockStoreContract('openS3Blocks', async () => {
-    const bucket = await freshBucket();
+    const bucket = freshBucket();
     const open = () => openS3Blocks(optionsFor(bucket));
     return { blocks: await open(), reopen: open };
   });
 
   blockStoreContract('openS3Blocks below a prefix, in a bucket with others', async () => {
-    const bucket = await freshBucket();
+    const bucket = freshBucket();
     const [before, after, outer] = await Promise.all(
       ['some/prefiw', 'some/prefix-and', 'some'].map((prefix) => openS3Blocks(optionsFor(bucket, { prefix }))),
     );
@@ -80,7 +80,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
   });
 
   test('BS2 of racing puts through many stores exactly one answers `created`', async () => {
-    const bucket = await freshBucket();
+    const bucket = freshBucket();
     const stores = await Promise.all(Array.from({ length: 6 }, () => openS3Blocks(optionsFor(bucket))));
     onTestFinished(async () => void (await Promise.all(stores.map((blocks) => blocks.close()))));
     for (let round = 0; round < 20; round++) {
@@ -140,7 +140,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     ['in one piece', 64 * MIB],
     ['in parts', 5 * MIB],
   ])('BS7 an object whose put %s was cut at any moment is whole or absent', async (_, partBytes) => {
-    const bucket = await freshBucket();
+    const bucket = freshBucket();
     const reader = await openS3Blocks(optionsFor(bucket));
     onTestFinished(() => reader.close());
     const bytes = patterned(24 * MIB);
@@ -163,11 +163,55 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     expect(outcomes.has('unavailable')).toBe(true);
   });
 
-  test('opening fails with unavailable and the reason when bucket, credentials or server are not there', async () => {
-    const bucket = await freshBucket();
+  test('opening a bucket that is not there makes it, also when many open it at once', async () => {
+    for (let round = 0; round < 10; round++) {
+      const bucket = freshBucket();
+      const stores = await Promise.all(Array.from({ length: 4 }, () => openS3Blocks(optionsFor(bucket))));
+      const answers = await Promise.all(stores.map((blocks) => blocks.put('key', Uint8Array.of(round))));
+      expect(answers.toSorted()).toEqual(['created', 'exists', 'exists', 'exists']);
+      await Promise.all(stores.map((blocks) => blocks.close()));
+    }
+  });
+
+  test('opening without the right to make the bucket, or to use it, fails with unavailable and what to do', async () => {
+    const user = { accessKeyId: `user-${randomUUID()}`, secretAccessKey: 'secret' };
+    await s3.createUser(user.accessKeyId, user.secretAccessKey);
+    const bucket = freshBucket();
+    const theirs = optionsFor(bucket, { credentials: user });
+    const refused = (message: RegExp) => ({
+      code: 'unavailable',
+      message: expect.stringMatching(message),
+      details: { bucket, s3: 'AccessDenied' },
+    });
+    await expect(openS3Blocks(theirs)).rejects.toMatchObject(refused(/is not there and may not be made: make it by hand/));
+    const ours = await openS3Blocks(optionsFor(bucket));
+    await ours.close();
+    await expect(openS3Blocks(theirs)).rejects.toMatchObject(refused(/may not be used: choose another name/));
+  });
+
+  test('a bucket that is named in the host is made, written and read', async () => {
+    namesBelowLocalhost();
+    const bucket = freshBucket();
+    const endpoint = `http://s3.localhost:${new URL(s3.endpoint).port}`;
+    const byHost = await openS3Blocks(optionsFor(bucket, { endpoint, pathStyle: false }));
+    const bytes = patterned(17 * MIB);
+    expect(await byHost.put('in/parts', bytes)).toBe('created');
+    expect(await byHost.put('in/parts', bytes)).toBe('exists');
+    expect(await byHost.get('in/parts', { offset: 16 * MIB, length: 9 })).toEqual(bytes.slice(16 * MIB, 16 * MIB + 9));
+    const byPath = await openS3Blocks(optionsFor(bucket));
+    const listed: unknown[] = [];
+    for await (const object of byPath.list('')) listed.push(object);
+    expect(listed).toEqual([{ key: 'in/parts', bytes: bytes.length }]);
+    await byHost.delete('in/parts');
+    expect(await byPath.size('in/parts')).toBeNull();
+    await Promise.all([byHost.close(), byPath.close()]);
+  });
+
+  test('opening fails with unavailable and the reason when credentials or server are not there, or no bucket to read', async () => {
+    const bucket = freshBucket();
+    await (await openS3Blocks(optionsFor(bucket))).close();
     const wrong = { credentials: { accessKeyId: 'playhead', secretAccessKey: 'wrong' } };
     const cases = [
-      { options: optionsFor('no-such-bucket'), s3: 'NoSuchBucket' },
       { options: optionsFor('no-such-bucket', { readOnly: true }), s3: 'NoSuchBucket' },
       { options: optionsFor(bucket, wrong), s3: 'SignatureDoesNotMatch' },
       { options: optionsFor(bucket, { ...wrong, readOnly: true }), s3: 'SignatureDoesNotMatch' },
@@ -179,9 +223,10 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
   });
 
   test('opening for reading writes nothing', async () => {
-    const bucket = await freshBucket();
+    const bucket = freshBucket();
+    await (await openS3Blocks(optionsFor(bucket, { prefix: 'other' }))).close();
     const reading = await openS3Blocks(optionsFor(bucket, { readOnly: true }));
-    expect((await s3.container.exec(['ls', `/data/${bucket}`])).output).toBe('');
+    expect((await s3.container.exec(['ls', `/data/${bucket}`])).output.trim()).toBe('other');
     const writing = await openS3Blocks(optionsFor(bucket));
     await writing.put('key', Uint8Array.of(1));
     expect(await reading.get('key')).toEqual(Uint8Array.of(1));

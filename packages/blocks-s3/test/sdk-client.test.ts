@@ -1,6 +1,7 @@
 import { openS3Blocks, type S3BlocksOptions } from '@playhead/blocks-s3';
 import type { BlockStore } from '@playhead/ports';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { namesBelowLocalhost } from './names-below-localhost.ts';
 import type { Fate, SmallS3 } from './small-s3.ts';
 import { smallS3 } from './small-s3.ts';
 
@@ -31,12 +32,25 @@ describe('a request', () => {
     });
   });
 
-  test('takes the region, and names the bucket in the host where paths are off', async () => {
+  test('takes the region', async () => {
     const { server } = await opened({ region: 'eu-north-1' });
     expect(server.requests.at(-1)?.headers.authorization).toContain('/eu-north-1/s3/aws4_request');
-    const unknown = { bucket: 'bucket', endpoint: 'http://s3.invalid', credentials, attempts: 1 };
-    await expect(openS3Blocks({ ...unknown, pathStyle: false })).rejects.toThrow(/ bucket\.s3\.invalid/);
-    await expect(openS3Blocks(unknown)).rejects.toThrow(/ s3\.invalid/);
+  });
+
+  test('names the bucket in the host where paths are off, and in the path otherwise', async () => {
+    namesBelowLocalhost();
+    const server = await smallS3();
+    onTestFinished(() => server.stop());
+    const port = new URL(server.endpoint).port;
+    const there = { bucket: 'its-bucket', endpoint: `http://s3.localhost:${port}`, credentials };
+    const byHost = await openS3Blocks({ ...there, pathStyle: false });
+    expect(await byHost.put('a/key', Uint8Array.of(1))).toBe('created');
+    expect(new Set(server.requests.map(({ headers }) => headers.host))).toEqual(new Set([`its-bucket.s3.localhost:${port}`]));
+    expect(server.requests.at(-1)?.url).toMatch(/^\/a\/key(\?|$)/);
+    const byPath = await openS3Blocks(there);
+    expect(await byPath.get('a/key')).toEqual(Uint8Array.of(1));
+    expect(server.requests.at(-1)?.headers.host).toBe(`s3.localhost:${port}`);
+    await Promise.all([byHost.close(), byPath.close()]);
   });
 
   test('waits for one of the connections, also with a large body', async () => {
@@ -151,6 +165,42 @@ describe('opening', () => {
     await expect(openS3Blocks({ bucket: 'bucket', endpoint: 'http://127.0.0.1:9', credentials, ...options })).rejects.toMatchObject({
       code: 'invalid_request',
     });
+  });
+
+  test.each([
+    ['us-east-1', ''],
+    ['eu-north-1', '<LocationConstraint>eu-north-1</LocationConstraint>'],
+  ])('makes a bucket that is not there, in %s', async (region, constraint) => {
+    const server = await smallS3();
+    onTestFinished(() => server.stop());
+    const open = () => openS3Blocks({ bucket: 'its-bucket', endpoint: server.endpoint, credentials, region });
+    await (await open()).close();
+    const made = server.requests.filter(({ url }) => /^\/its-bucket\/?(\?|$)/.test(url));
+    expect(made.map(({ method }) => method)).toEqual(['PUT']);
+    const body = String(made[0]?.body);
+    expect(/<LocationConstraint>.*<\/LocationConstraint>/.exec(body)?.[0] ?? body).toBe(constraint);
+    const before = server.requests.length;
+    await (await open()).close();
+    expect(server.requests.slice(before).map(({ method, url }) => `${method} ${url.split('?', 1)[0]}`)).toEqual([
+      'PUT /its-bucket/~playhead',
+    ]);
+  });
+
+  test('makes a bucket whose making was answered by nobody', async () => {
+    const server = await smallS3();
+    onTestFinished(() => server.stop());
+    server.fates.push('serve', 'lose the answer');
+    const blocks = await openS3Blocks({ bucket: 'its-bucket', endpoint: server.endpoint, credentials });
+    expect(await blocks.put('key', Uint8Array.of(1))).toBe('created');
+    await blocks.close();
+  });
+
+  test('for reading only makes no bucket', async () => {
+    const server = await smallS3();
+    onTestFinished(() => server.stop());
+    const options = { bucket: 'its-bucket', endpoint: server.endpoint, credentials, readOnly: true };
+    await expect(openS3Blocks(options)).rejects.toMatchObject({ code: 'unavailable', details: { s3: 'NoSuchBucket' } });
+    expect(server.requests.map(({ method }) => method)).toEqual(['GET']);
   });
 
   test('fails with unavailable where nothing listens', async () => {

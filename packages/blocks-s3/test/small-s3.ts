@@ -8,10 +8,19 @@ import type { AddressInfo } from 'node:net';
  */
 export type Fate = 'serve' | 'stall' | 'lose the answer' | { readonly status: number; readonly code: string } | 'cut' | 'stop half way';
 
+export interface SmallRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+}
+
 export interface SmallS3 {
   readonly endpoint: string;
   /** Every request that arrived whole, in order. */
-  readonly requests: readonly { readonly method: string; readonly url: string; readonly headers: IncomingMessage['headers'] }[];
+  readonly requests: readonly SmallRequest[];
+  /** At first there is one, `bucket`. */
+  readonly buckets: Set<string>;
   /** Connections that were made. */
   readonly connections: () => number;
   /** Fates of the next requests; those after them are served. */
@@ -19,15 +28,27 @@ export interface SmallS3 {
   stop(): Promise<void>;
 }
 
-/** A server of whole objects with conditional puts, on 127.0.0.1: enough to see what the SDK sends and how it bears failures. */
+/**
+ * A server of whole objects with conditional puts, on 127.0.0.1: enough to see what the SDK sends and how it bears failures. A
+ * bucket is named by the path, or by the host below `s3.localhost`.
+ */
 export async function smallS3(): Promise<SmallS3> {
   const objects = new Map<string, { readonly bytes: Buffer; readonly mark: string }>();
-  const requests: { method: string; url: string; headers: IncomingMessage['headers'] }[] = [];
+  const requests: SmallRequest[] = [];
+  const buckets = new Set(['bucket']);
   const fates: Fate[] = [];
   let connections = 0;
 
   function serve(method: string, path: string, request: IncomingMessage, body: Buffer, response: ServerResponse): void {
     const held = objects.get(path);
+    const [, bucket = '', name = ''] = path.split('/');
+    if (method === 'PUT' && name === '') {
+      if (buckets.has(bucket)) return fail(response, 409, 'BucketAlreadyOwnedByYou');
+      buckets.add(bucket);
+      response.writeHead(200).end();
+      return;
+    }
+    if (!buckets.has(bucket)) return fail(response, 404, 'NoSuchBucket');
     if (method === 'PUT' && held && request.headers['if-none-match'] === '*') return fail(response, 412, 'PreconditionFailed');
     if (method === 'PUT') {
       objects.set(path, { bytes: body, mark: String(request.headers['x-amz-meta-playhead-put']) });
@@ -49,15 +70,17 @@ export async function smallS3(): Promise<SmallS3> {
     request.on('error', () => {});
     request.on('end', () => {
       const { method = '', url = '', headers } = request;
-      const path = url.split('?', 1)[0] ?? '';
-      requests.push({ method, url, headers });
+      const bucketOfHost = /^(.+)\.s3\.localhost:/.exec(headers.host ?? '')?.[1];
+      const path = `${bucketOfHost === undefined ? '' : `/${bucketOfHost}`}${url.split('?', 1)[0]}`;
+      const body = Buffer.concat(chunks);
+      requests.push({ method, url, headers, body });
       const fate = fates.shift() ?? 'serve';
       if (fate === 'stall') return;
       if (typeof fate === 'object') return fail(response, fate.status, fate.code);
-      if (fate === 'serve') return serve(method, path, request, Buffer.concat(chunks), response);
+      if (fate === 'serve') return serve(method, path, request, body, response);
       if (fate === 'lose the answer') {
         const nowhere = { writeHead: () => nowhere, end: () => nowhere } as unknown as ServerResponse;
-        serve(method, path, request, Buffer.concat(chunks), nowhere);
+        serve(method, path, request, body, nowhere);
         request.socket.destroy();
         return;
       }
@@ -75,6 +98,7 @@ export async function smallS3(): Promise<SmallS3> {
     requests,
     connections: () => connections,
     fates,
+    buckets,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -5,12 +5,14 @@ import { freezable } from './freezable.ts';
 import { IMAGES } from './images.ts';
 
 export interface StartedS3 extends Freezable {
-  /** `http://host:port`; buckets are addressed by path. */
+  /** `http://host:port`; buckets are addressed by path, or as the host `<bucket>.s3.localhost`. */
   readonly endpoint: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly region: string;
   readonly container: StartedTestContainer;
+  /** Makes an account that may use buckets of its own, and make none. */
+  createUser(accessKeyId: string, secretAccessKey: string): Promise<void>;
   /** Makes an empty bucket. */
   createBucket(name: string): Promise<void>;
 }
@@ -22,9 +24,15 @@ const ACCOUNT = { accessKeyId: 'playhead', secretAccessKey: 'playhead-secret', r
 export async function startS3(): Promise<StartedS3> {
   const container = await new GenericContainer(IMAGES.s3)
     .withCommand(['posix', '/data'])
-    .withEnvironment({ ROOT_ACCESS_KEY: ACCOUNT.accessKeyId, ROOT_SECRET_KEY: ACCOUNT.secretAccessKey, VGW_REGION: ACCOUNT.region })
-    // The public image has no such folder.
-    .withCopyContentToContainer([{ content: '', target: '/data/.playhead' }])
+    .withEnvironment({
+      ROOT_ACCESS_KEY: ACCOUNT.accessKeyId,
+      ROOT_SECRET_KEY: ACCOUNT.secretAccessKey,
+      VGW_REGION: ACCOUNT.region,
+      VGW_VIRTUAL_DOMAIN: 's3.localhost',
+      VGW_IAM_DIR: '/users',
+    })
+    // The public image has no such folders.
+    .withCopyContentToContainer(['/data', '/users'].map((folder) => ({ content: '', target: `${folder}/.playhead` })))
     .withExposedPorts(PORT)
     // Unsigned, so it is refused: by a server that is ready.
     .withWaitStrategy(Wait.forHttp('/', PORT).forStatusCode(403))
@@ -33,6 +41,12 @@ export async function startS3(): Promise<StartedS3> {
     ...ACCOUNT,
     endpoint: `http://${container.getHost()}:${container.getMappedPort(PORT)}`,
     container,
+    async createUser(accessKeyId, secretAccessKey) {
+      const us = ['--access', ACCOUNT.accessKeyId, '--secret', ACCOUNT.secretAccessKey, '--endpoint-url', `http://127.0.0.1:${PORT}`];
+      const them = ['--access', accessKeyId, '--secret', secretAccessKey, '--role', 'user'];
+      const { exitCode, output } = await container.exec(['versitygw', 'admin', ...us, 'create-user', ...them]);
+      if (exitCode !== 0) throw new Error(`no user ${accessKeyId}: ${output}`);
+    },
     async createBucket(name) {
       // A folder is a bucket there, which spares this package an S3 client.
       const { exitCode, output } = await container.exec(['mkdir', `/data/${name}`]);
