@@ -5,6 +5,6 @@ import { onTestFinished, vi } from 'vitest';
 export function namesBelowLocalhost(): void {
   const lookup = dns.lookup as (name: string, ...more: unknown[]) => void;
   const atHome = (name: string, ...more: unknown[]) => lookup(name.endsWith('.localhost') ? '127.0.0.1' : name, ...more);
-  const spy = vi.spyOn(dns, 'lookup').mockImplementation(atHome as typeof dns.lookup);
+  const spy = vi.spyOn(dns, 'lookup').mockImplementation(atHome);
   onTestFinished(() => spy.mockRestore());
 }
