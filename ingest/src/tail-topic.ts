@@ -1,4 +1,5 @@
 import type { Clock, EventLog, Logger } from '@playhead/ports';
+import { pause } from '@playhead/ports';
 import type { Offset, Partition, Topic, TopicRecords } from '@playhead/schemas';
 import { PlayheadError } from '@playhead/schemas';
 
@@ -45,17 +46,4 @@ async function tailPartition<T extends Topic>(options: TailOptions<T>, partition
     }
     await pause(clock, pauseMs, signal);
   }
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.setTimer(ms, done);
-    signal.addEventListener('abort', done);
-  });
 }

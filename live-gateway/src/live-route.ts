@@ -5,10 +5,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isSameOrigin, viewerOf } from './auth.ts';
 import type { Gateway } from './deps.ts';
 import type { SessionDirectory } from './directory/session-directory.ts';
+import { errorText } from './error-text.ts';
 import type { ViewerSocket } from './handover/viewer-socket.ts';
 import { PacedSocket } from './handover/viewer-socket.ts';
 import type { Viewers } from './handover/viewers.ts';
-import { errorText } from './pause.ts';
 
 /** The part of `ws` that the route uses besides sending. */
 interface RouteSocket extends ViewerSocket {

@@ -1,7 +1,7 @@
 import type { SessionInfo } from '@playhead/schemas';
 import { PlayheadError } from '@playhead/schemas';
 import type { Gateway } from '../deps.ts';
-import { errorText } from '../pause.ts';
+import { errorText } from '../error-text.ts';
 import type { SessionDirectory } from './session-directory.ts';
 
 /** Sessions of a project that are compared with the catalog while somebody listens. */

@@ -1,9 +1,9 @@
 import type { SessionsQuery } from '@playhead/ports';
-import { Latch } from '@playhead/ports';
+import { backoffMs, Latch, pause } from '@playhead/ports';
 import type { Offset, Partition, SessionFact, SessionInfo } from '@playhead/schemas';
 import { NO_OFFSET, PlayheadError, partitionOf, toOffset } from '@playhead/schemas';
 import type { Gateway } from '../deps.ts';
-import { backoffMs, errorText, pause } from '../pause.ts';
+import { errorText } from '../error-text.ts';
 import type { KnownSession } from './known-session.ts';
 import { mergedInfo, withFact } from './known-session.ts';
 

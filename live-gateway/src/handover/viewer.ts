@@ -1,7 +1,8 @@
+import { backoffMs, pause } from '@playhead/ports';
 import type { ControlMessage, JoinFrom, Partition, SessionInfo } from '@playhead/schemas';
 import { BlockFault, BytesFault, formatPosition, PlayheadError, toOffset, WIRE_VERSION } from '@playhead/schemas';
 import type { Gateway } from '../deps.ts';
-import { backoffMs, errorText, pause } from '../pause.ts';
+import { errorText } from '../error-text.ts';
 import { HeldUpload, messagesOf } from '../window/held-upload.ts';
 import type { WindowView } from '../window/partition-window.ts';
 import { BacklogReader } from './backlog-reader.ts';

@@ -3,7 +3,7 @@ import type { JoinFrom, SessionInfo } from '@playhead/schemas';
 import { partitionOf } from '@playhead/schemas';
 import type { Gateway } from '../deps.ts';
 import type { SessionDirectory } from '../directory/session-directory.ts';
-import { errorText } from '../pause.ts';
+import { errorText } from '../error-text.ts';
 import type { Leases } from '../watches/leases.ts';
 import type { Windows } from '../window/windows.ts';
 import { Viewer } from './viewer.ts';

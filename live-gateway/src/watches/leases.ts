@@ -1,6 +1,6 @@
 import { partitionOf, uuidv7 } from '@playhead/schemas';
 import type { Gateway } from '../deps.ts';
-import { errorText } from '../pause.ts';
+import { errorText } from '../error-text.ts';
 
 /** A viewer's share in the watch of a session. */
 export interface WatchShare {

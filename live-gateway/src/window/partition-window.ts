@@ -1,7 +1,8 @@
 import type { Clock, EventLog, LogBatch, Logger } from '@playhead/ports';
+import { backoffMs, pause } from '@playhead/ports';
 import type { Offset, Partition } from '@playhead/schemas';
 import { nextOffset, PlayheadError, toOffset } from '@playhead/schemas';
-import { backoffMs, errorText, pause } from '../pause.ts';
+import { errorText } from '../error-text.ts';
 import { HeldUpload } from './held-upload.ts';
 
 /** What a viewer finds when it looks into the window. */

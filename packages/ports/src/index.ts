@@ -4,4 +4,5 @@ export type * from './event-log.ts';
 export * from './latch.ts';
 export * from './object-key.ts';
 export * from './partition-groups.ts';
+export * from './pause.ts';
 export * from './runtime.ts';

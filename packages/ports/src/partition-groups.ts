@@ -1,5 +1,6 @@
 import { PlayheadError } from '@playhead/schemas';
 import type { Membership } from './event-log.ts';
+import { backoffMs, pause } from './pause.ts';
 import type { Clock } from './runtime.ts';
 
 /** What a member does with a partition until the signal aborts. */
@@ -104,21 +105,14 @@ class Group {
 
   /** Settles after the signal has aborted and the work has ended. Never rejects. */
   async #run(work: PartitionWork, partition: number, signal: AbortSignal): Promise<void> {
-    for (let pauseMs = RETRY_MIN_MS; !signal.aborted; pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS)) {
+    for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         await work(partition, signal);
         await aborted(signal);
       } catch {
-        await Promise.race([aborted(signal), this.#pause(pauseMs, signal)]);
+        await pause({ setTimer: this.#setTimer }, backoffMs(RETRY_MIN_MS, attempt, RETRY_MAX_MS), signal);
       }
     }
-  }
-
-  #pause(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#setTimer(ms, resolve);
-      signal.addEventListener('abort', cancel, { once: true });
-    });
   }
 }
 

@@ -1,11 +1,12 @@
 import type { LogRecord } from '@playhead/ports';
+import { backoffMs, pause } from '@playhead/ports';
 import type { Chain, Offset, Partition, Upload } from '@playhead/schemas';
 import { EMPTY_CHAIN, nextOffset, toOffset } from '@playhead/schemas';
 import { Lifecycle } from '../lifecycle/core/lifecycle.ts';
 import type { LifecycleTails } from '../lifecycle/lifecycle-driver.ts';
 import { endSessions, takeFacts } from '../lifecycle/lifecycle-driver.ts';
 import type { BudgetHolder, BufferBudget } from '../runtime/buffer-budget.ts';
-import { errorFields, GivenUp, orGivenUp, sleep } from '../runtime/retry.ts';
+import { errorFields, GivenUp, orGivenUp, spreadMs } from '../runtime/retry.ts';
 import { Tail } from '../runtime/tail.ts';
 import { Wake } from '../runtime/wake.ts';
 import type { ChainTip } from './chain-start.ts';
@@ -136,8 +137,8 @@ export class Compactor implements BudgetHolder {
   /** Two compactors that race (a zombie and its heir) must not spend their time on objects that nobody wants. */
   async #standBack(signal: AbortSignal): Promise<void> {
     const { clock, random, settings } = this.#deps;
-    const longestMs = Math.min(settings.retryMaxMs, settings.retryFirstMs * 2 ** Math.min(this.#lostInARow++, 30));
-    await sleep(clock, Math.round(longestMs * (0.5 + random() / 2)), signal);
+    const longestMs = backoffMs(settings.retryFirstMs, this.#lostInARow++, settings.retryMaxMs);
+    await pause(clock, spreadMs(longestMs, random), signal);
   }
 
   async #fromChain(bornMs: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '@playhead/ports';
+import { backoffMs, pause } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 
 /** What every driver has at hand. */
@@ -12,20 +13,6 @@ export interface Runtime {
 /** Thrown when the time for an effect is over: the process stops, or the partition was taken away. */
 export class GivenUp extends Error {
   override readonly name = 'GivenUp';
-}
-
-/** Resolves after `ms` or when the signal aborts, whichever first. Never rejects. */
-export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.setTimer(ms, done);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
 
 /**
@@ -65,13 +52,17 @@ export async function untilDone<T>(runtime: Runtime, what: string, attempt: () =
       return await orGivenUp(attempt(), signal);
     } catch (error) {
       if (error instanceof GivenUp || isFinal?.(error)) throw error;
-      const longestMs = Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(attempts - 1, 30));
-      const pauseMs = Math.round(longestMs * (0.5 + runtime.random() / 2));
+      const pauseMs = spreadMs(backoffMs(retryFirstMs, attempts - 1, retryMaxMs), runtime.random);
       runtime.logger.warn({ ...errorFields(error), attempts, pauseMs }, `waiting to ${what}`);
-      await sleep(runtime.clock, pauseMs, signal);
+      await pause(runtime.clock, pauseMs, signal);
       if (signal.aborted) throw new GivenUp(`could not ${what}`);
     }
   }
+}
+
+/** At least half of a pause, at most the whole of it, in whole ms. */
+export function spreadMs(longestMs: number, random: () => number): number {
+  return Math.round(longestMs * (0.5 + random() / 2));
 }
 
 /** An error as fields of a log line. */

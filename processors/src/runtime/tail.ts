@@ -1,8 +1,9 @@
 import type { EventLog, LogRecord } from '@playhead/ports';
+import { backoffMs, pause } from '@playhead/ports';
 import type { Offset, Partition, Topic } from '@playhead/schemas';
 import { PlayheadError, toOffset } from '@playhead/schemas';
 import type { Runtime } from './retry.ts';
-import { errorFields, sleep } from './retry.ts';
+import { errorFields, spreadMs } from './retry.ts';
 
 /** What a tail hands over: records, or the news that the log had trimmed what was to be read. */
 export type TailItem<T extends Topic> =
@@ -80,13 +81,13 @@ export class Tail<T extends Topic> {
   async #run(): Promise<void> {
     const { topic, partition, from, signal, retryFirstMs, retryMaxMs } = this.#options;
     let next = from;
-    let pauseMs = retryFirstMs;
+    let failures = 0;
     while (!signal.aborted) {
       let failure: unknown = new Error('the reading ended by itself');
       try {
         for await (const batch of this.#log.read(topic, partition, next, { signal })) {
           next = batch.next;
-          pauseMs = retryFirstMs;
+          failures = 0;
           await this.#hand({ kind: 'records', records: batch.records, next });
         }
       } catch (error) {
@@ -103,9 +104,8 @@ export class Tail<T extends Topic> {
       this.#runtime.logger.warn({ ...errorFields(failure), topic, partition, from: next }, 'waiting to read the log');
       // A hole is told by silence; this silence is not one.
       this.#idleSinceMs = Number.POSITIVE_INFINITY;
-      await sleep(this.#runtime.clock, Math.round(pauseMs * (0.5 + this.#runtime.random() / 2)), signal);
+      await pause(this.#runtime.clock, spreadMs(backoffMs(retryFirstMs, failures++, retryMaxMs), this.#runtime.random), signal);
       this.#idleSinceMs = this.#runtime.clock.now();
-      pauseMs = Math.min(pauseMs * 2, retryMaxMs);
     }
   }
 
