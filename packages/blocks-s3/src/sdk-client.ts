@@ -23,7 +23,7 @@ import type { S3ClientSettings } from './settings.ts';
 /** The user metadata (`x-amz-meta-...`) in which an object keeps its writer's mark. */
 const MARK = 'playhead-put';
 
-/** Binds {@link S3Client} to the AWS SDK. Its default checksums stay on: a body cut half way is then refused by any server. */
+/** Binds {@link S3Client} to the AWS SDK, with its checksums: a body cut half way, or damaged, is then refused by whoever gets it. */
 export function sdkClient(bucket: string, settings: S3ClientSettings): S3Client {
   const sdk = new AwsClient(configOf(settings));
   const Bucket = bucket;
@@ -135,6 +135,9 @@ function configOf(settings: S3ClientSettings): AwsClientConfig {
     ...(credentials === undefined ? {} : { credentials }),
     forcePathStyle: settings.pathStyle,
     expectContinueHeader: false,
+    // The SDK's defaults, which the environment could turn off for other programs' sake: BS1 and BS7 rest on them.
+    requestChecksumCalculation: 'WHEN_SUPPORTED',
+    responseChecksumValidation: 'WHEN_SUPPORTED',
     retryMode: 'standard',
     maxAttempts: settings.attempts,
     requestHandler: new NodeHttpHandler({

@@ -1,6 +1,8 @@
 import { openS3Blocks, type S3BlocksOptions } from '@playhead/blocks-s3';
 import type { BlockStore } from '@playhead/ports';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { sdkClient } from '../src/sdk-client.ts';
+import { clientSettingsOf } from '../src/settings.ts';
 import { namesBelowLocalhost } from './names-below-localhost.ts';
 import type { Fate, SmallS3 } from './small-s3.ts';
 import { smallS3 } from './small-s3.ts';
@@ -109,6 +111,35 @@ describe('a request that fails', () => {
     server.fates.push({ status: 409, code: 'ConditionalRequestConflict' }, { status: 409, code: 'ConditionalRequestConflict' });
     expect(await blocks.put('key', Uint8Array.of(1))).toBe('created');
     expect(since()).toHaveLength(3);
+  });
+});
+
+describe('checksums', () => {
+  test('BS7 go with each part of an object', async () => {
+    const { server } = await opened();
+    const client = sdkClient('bucket', clientSettingsOf({ bucket: 'bucket', endpoint: server.endpoint, credentials }));
+    onTestFinished(() => client.close());
+    await client.putPart('key', 'upload', 1, Uint8Array.of(1, 2, 3));
+    expect(server.requests.at(-1)?.headers['x-amz-checksum-crc32']).toBe('VbyAHQ==');
+  });
+
+  test('BS1 of an answer are looked at: one with another byte is asked for again', async () => {
+    const { blocks, server, since } = await opened();
+    await blocks.put('key', Uint8Array.of(1, 2, 3));
+    server.fates.push('damage', 'damage');
+    expect(await blocks.get('key')).toEqual(Uint8Array.of(1, 2, 3));
+    expect(since()).toHaveLength(4);
+  });
+
+  test('BS1 BS7 cannot be turned off by the environment', async () => {
+    vi.stubEnv('AWS_REQUEST_CHECKSUM_CALCULATION', 'WHEN_REQUIRED');
+    vi.stubEnv('AWS_RESPONSE_CHECKSUM_VALIDATION', 'WHEN_REQUIRED');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { blocks, server } = await opened();
+    await blocks.put('key', Uint8Array.of(1, 2, 3));
+    expect(server.requests.at(-1)?.headers['x-amz-checksum-crc32']).toBe('VbyAHQ==');
+    await blocks.get('key');
+    expect(server.requests.at(-1)?.headers['x-amz-checksum-mode']).toBe('ENABLED');
   });
 });
 

@@ -4,9 +4,23 @@ import type { AddressInfo } from 'node:net';
 
 /**
  * What happens to a request: it is served; nobody answers; it is served and the answer is lost; an error; an answer of which
- * only half arrives; one that stops half way.
+ * only half arrives; one that stops half way; one with a byte that is not the object's.
  */
-export type Fate = 'serve' | 'stall' | 'lose the answer' | { readonly status: number; readonly code: string } | 'cut' | 'stop half way';
+export type Fate =
+  | 'serve'
+  | 'stall'
+  | 'lose the answer'
+  | { readonly status: number; readonly code: string }
+  | 'cut'
+  | 'stop half way'
+  | 'damage';
+
+interface Held {
+  readonly bytes: Buffer;
+  readonly mark: string;
+  /** As its writer told it, if they did. */
+  readonly crc32: string | undefined;
+}
 
 export interface SmallRequest {
   readonly method: string;
@@ -33,13 +47,13 @@ export interface SmallS3 {
  * bucket is named by the path, or by the host below `s3.localhost`.
  */
 export async function smallS3(): Promise<SmallS3> {
-  const objects = new Map<string, { readonly bytes: Buffer; readonly mark: string }>();
+  const objects = new Map<string, Held>();
   const requests: SmallRequest[] = [];
   const buckets = new Set(['bucket']);
   const fates: Fate[] = [];
   let connections = 0;
 
-  function serve(method: string, path: string, request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+  function serve(method: string, path: string, request: IncomingMessage, body: Buffer, response: ServerResponse, isDamaged = false): void {
     const held = objects.get(path);
     const [, bucket = '', name = ''] = path.split('/');
     if (method === 'PUT' && name === '') {
@@ -51,14 +65,18 @@ export async function smallS3(): Promise<SmallS3> {
     if (!buckets.has(bucket)) return fail(response, 404, 'NoSuchBucket');
     if (method === 'PUT' && held && request.headers['if-none-match'] === '*') return fail(response, 412, 'PreconditionFailed');
     if (method === 'PUT') {
-      objects.set(path, { bytes: body, mark: String(request.headers['x-amz-meta-playhead-put']) });
+      const { 'x-amz-meta-playhead-put': mark, 'x-amz-checksum-crc32': crc32 } = request.headers;
+      objects.set(path, { bytes: body, mark: String(mark), crc32: crc32 === undefined ? undefined : String(crc32) });
       response.writeHead(200, { etag: '"etag"' }).end();
     } else if (method === 'DELETE') {
       objects.delete(path);
       response.writeHead(204).end();
     } else if (held) {
-      response.writeHead(200, { 'content-length': held.bytes.length, 'x-amz-meta-playhead-put': held.mark });
-      response.end(method === 'HEAD' ? undefined : held.bytes);
+      // As S3, which sends a checksum to those who ask for it.
+      const crc32 = request.headers['x-amz-checksum-mode'] === 'ENABLED' ? held.crc32 : undefined;
+      const checksum = crc32 === undefined ? {} : { 'x-amz-checksum-crc32': crc32 };
+      response.writeHead(200, { 'content-length': held.bytes.length, 'x-amz-meta-playhead-put': held.mark, ...checksum });
+      response.end(method === 'HEAD' ? undefined : isDamaged ? damaged(held.bytes) : held.bytes);
     } else {
       fail(response, 404, 'NoSuchKey');
     }
@@ -77,7 +95,7 @@ export async function smallS3(): Promise<SmallS3> {
       const fate = fates.shift() ?? 'serve';
       if (fate === 'stall') return;
       if (typeof fate === 'object') return fail(response, fate.status, fate.code);
-      if (fate === 'serve') return serve(method, path, request, body, response);
+      if (fate === 'serve' || fate === 'damage') return serve(method, path, request, body, response, fate === 'damage');
       if (fate === 'lose the answer') {
         const nowhere = { writeHead: () => nowhere, end: () => nowhere } as unknown as ServerResponse;
         serve(method, path, request, body, nowhere);
@@ -105,6 +123,12 @@ export async function smallS3(): Promise<SmallS3> {
         server.closeAllConnections();
       }),
   };
+}
+
+function damaged(bytes: Buffer): Buffer {
+  const other = Buffer.from(bytes);
+  other[0] = (other[0] ?? 0) ^ 1;
+  return other;
 }
 
 function fail(response: ServerResponse, status: number, code: string): void {
