@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import process from 'node:process';
-import { Connection, ProduceAcks, produceV11 } from '@platformatic/kafka';
 import { noContainers, startKafka } from '@playhead/containers';
+import type { KafkaClientName } from '@playhead/log-kafka';
 import { openKafkaLog } from '@playhead/log-kafka';
 import type { EventLog, Logger, RecordCodec } from '@playhead/ports';
 import type { TopicRecords } from '@playhead/schemas';
 import { toOffset } from '@playhead/schemas';
+import type { Producer } from 'kafkajs';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
@@ -15,10 +16,11 @@ const IN_FLIGHT = 32;
 const TOTAL_BYTES = 256 * 1024 * 1024;
 const SIZES = [5 * 1024, 64 * 1024];
 /** Of every row, in turns, so that whatever else the machine does falls on all of them. */
-const ROUNDS = 7;
+const ROUNDS = 5;
 const READS = 20;
 
 const UPLOADS = 'playhead.uploads';
+const CLIENTS: readonly KafkaClientName[] = ['kafkajs', 'platformatic'];
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 /** The body alone: what Avro costs is measured elsewhere. */
 const bodyCodec: RecordCodec = {
@@ -32,15 +34,9 @@ interface Cost {
   readonly cpuSPerGb: number;
 }
 
-async function measured(bytesEach: number, send: (i: number) => Promise<unknown>): Promise<Cost> {
+/** @param run takes that many values to where they go; an eighth of them first, which is not measured */
+async function measured(bytesEach: number, run: (count: number) => Promise<void>): Promise<Cost> {
   const count = Math.min(20_000, Math.floor(TOTAL_BYTES / bytesEach));
-  const run = async (end: number): Promise<void> => {
-    let next = 0;
-    const sender = async (): Promise<void> => {
-      while (next < end) await send(next++);
-    };
-    await Promise.all(Array.from({ length: IN_FLIGHT }, sender));
-  };
   await run(Math.floor(count / 8));
   const cpu = process.cpuUsage();
   const began = performance.now();
@@ -49,6 +45,27 @@ async function measured(bytesEach: number, send: (i: number) => Promise<unknown>
   const { user, system } = process.cpuUsage(cpu);
   const gb = (count * bytesEach) / 1e9;
   return { mbPerS: (gb * 1000) / seconds, recordsPerS: count / seconds, cpuSPerGb: (user + system) / 1e6 / gb };
+}
+
+async function manySent(count: number, send: (i: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const sender = async (): Promise<void> => {
+    while (next < count) await send(next++);
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, sender));
+}
+
+/** Reads as many records from the beginning of the partitions, of all at once. */
+async function readBack(log: EventLog, count: number): Promise<void> {
+  const share = Math.floor(count / PARTITIONS);
+  const reader = async (partition: number): Promise<void> => {
+    let left = share;
+    for await (const { records } of log.read(UPLOADS, partition, toOffset(0), { signal: new AbortController().signal })) {
+      left -= records.length;
+      if (left <= 0) return;
+    }
+  };
+  await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => reader(partition)));
 }
 
 /** Medians of the rounds, and the least and the most of what it costs. */
@@ -64,19 +81,15 @@ function cells(name: string, bytes: number, costs: readonly Cost[]): string[] {
   ];
 }
 
-interface Sent {
-  readonly value: Buffer;
-  readonly partition: number;
-}
-
-/** What gathers for 2 ms goes as one. */
-function gathering(sendAll: (batch: readonly Sent[]) => Promise<unknown>): (value: Buffer, partition: number) => Promise<void> {
-  let waiting: (Sent & { settle: (error?: unknown) => void })[] = [];
+/** What gathers for 2 ms goes as one `sendBatch`. */
+function gathering(producer: Producer, topic: string): (value: Buffer, partition: number) => Promise<void> {
+  let waiting: { key: string; value: Buffer; partition: number; settle: (error?: unknown) => void }[] = [];
   const flush = async (): Promise<void> => {
     const batch = waiting;
     waiting = [];
     try {
-      await sendAll(batch);
+      const messages = batch.map(({ key, value, partition }) => ({ key, value, partition }));
+      await producer.sendBatch({ acks: -1, topicMessages: [{ topic, messages }] });
       for (const { settle } of batch) settle();
     } catch (error) {
       for (const { settle } of batch) settle(error);
@@ -87,46 +100,36 @@ function gathering(sendAll: (batch: readonly Sent[]) => Promise<unknown>): (valu
       if (waiting.length === 0) setTimeout(() => void flush(), 2);
       const settle = (error?: unknown): void =>
         error === undefined ? resolve() : reject(error instanceof Error ? error : new Error('sending failed', { cause: error }));
-      waiting.push({ value, partition, settle });
+      waiting.push({ key: 'session', value, partition, settle });
     });
 }
 
-/** The two clients, and the log, ready to take values for one topic. */
-async function senders(brokers: readonly string[], topicPrefix: string) {
+/** Ways to bring values to one topic, and back. */
+async function openWays(brokers: readonly string[], topicPrefix: string, bytes: number) {
   const topic = topicPrefix + UPLOADS;
-  const log = await open(brokers, topicPrefix);
+  const bodies = Array.from({ length: IN_FLIGHT }, () => randomBytes(bytes));
+  const bodyOf = (i: number): Buffer => bodies[i % IN_FLIGHT] as Buffer;
+  const logs = await Promise.all(
+    CLIENTS.map(async (client): Promise<[string, EventLog]> => [`the log over ${client}`, await open(brokers, topicPrefix, client)]),
+  );
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false });
   await producer.connect();
-  const other = new Connection('bench');
-  const [host = '', port = ''] = brokers[0]?.split(':') ?? [];
-  await other.connect(host, Number(port));
-  const key = Buffer.from('session');
+  const gather = gathering(producer, topic);
+  const oneByOne = (i: number) =>
+    producer.send({ topic, acks: -1, messages: [{ key: 'session', value: bodyOf(i), partition: i % PARTITIONS }] });
 
-  const sendBatch = gathering((batch) =>
-    producer.sendBatch({
-      acks: -1,
-      topicMessages: [{ topic, messages: batch.map(({ value, partition }) => ({ key: 'session', value, partition })) }],
-    }),
-  );
-  // Without its producer: the request that the log would send, to the one broker there is.
-  const produceRequest = gathering((batch) =>
-    produceV11.api.async(
-      other,
-      ProduceAcks.ALL,
-      10_000,
-      batch.map(({ value, partition }) => ({ topic, partition, key, value })),
-    ),
-  );
-  const ways: Readonly<Record<string, (value: Buffer, partition: number) => Promise<unknown>>> = {
-    'kafkajs producer, one by one': (value, partition) =>
-      producer.send({ topic, acks: -1, messages: [{ key: 'session', value, partition }] }),
-    'kafkajs producer, sendBatch of 2 ms': sendBatch,
-    'the log': (value, partition) => log.append(UPLOADS, partition, 'session', { body: value } as never),
-    '@platformatic/kafka, produce request of 2 ms': produceRequest,
-  };
+  const ways = new Map<string, (count: number) => Promise<void>>();
+  ways.set('kafkajs producer, one by one', (count) => manySent(count, oneByOne));
+  ways.set('kafkajs producer, sendBatch of 2 ms', (count) => manySent(count, (i) => gather(bodyOf(i), i % PARTITIONS)));
+  for (const [name, log] of logs) {
+    const append = (i: number) => log.append(UPLOADS, i % PARTITIONS, 'session', { body: bodyOf(i) } as never);
+    ways.set(name, (count) => manySent(count, append));
+  }
+  for (const [name, log] of logs) ways.set(`${name}, reading`, (count) => readBack(log, count));
+
   const close = async (): Promise<void> => {
-    await Promise.all([producer.disconnect(), other.close(), log.close()]);
+    await Promise.all([producer.disconnect(), ...logs.map(([, log]) => log.close())]);
   };
   return { ways, close };
 }
@@ -134,13 +137,10 @@ async function senders(brokers: readonly string[], topicPrefix: string) {
 async function produce(brokers: readonly string[]): Promise<string[][]> {
   const rows: string[][] = [];
   for (const bytes of SIZES) {
-    const bodies = Array.from({ length: IN_FLIGHT }, () => randomBytes(bytes));
-    const { ways, close } = await senders(brokers, `produce-${bytes}.`);
-    const costs = new Map(Object.keys(ways).map((name): [string, Cost[]] => [name, []]));
+    const { ways, close } = await openWays(brokers, `produce-${bytes}.`, bytes);
+    const costs = new Map([...ways.keys()].map((name): [string, Cost[]] => [name, []]));
     for (let round = 0; round < ROUNDS; round++) {
-      for (const [name, send] of Object.entries(ways)) {
-        costs.get(name)?.push(await measured(bytes, (i) => send(bodies[i % IN_FLIGHT] as Buffer, i % PARTITIONS)));
-      }
+      for (const [name, run] of ways) costs.get(name)?.push(await measured(bytes, run));
     }
     await close();
     for (const [name, all] of costs) rows.push(cells(name, bytes, all));
@@ -148,8 +148,9 @@ async function produce(brokers: readonly string[]): Promise<string[][]> {
   return rows;
 }
 
-function open(brokers: readonly string[], topicPrefix: string): Promise<EventLog> {
+function open(brokers: readonly string[], topicPrefix: string, client: KafkaClientName): Promise<EventLog> {
   return openKafkaLog({
+    client,
     brokers,
     clientId: 'bench',
     partitions: PARTITIONS,
@@ -162,16 +163,28 @@ function open(brokers: readonly string[], topicPrefix: string): Promise<EventLog
 
 async function read(brokers: readonly string[]): Promise<string[][]> {
   const topicPrefix = 'read.';
-  const log = await open(brokers, topicPrefix);
-  for (let i = 0; i < 200; i++) await log.append(UPLOADS, 0, 'session', { body: randomBytes(5 * 1024) } as never);
+  const logs = await Promise.all(CLIENTS.map((client) => open(brokers, topicPrefix, client)));
+  const [first] = logs;
+  for (let i = 0; i < 200; i++) await first?.append(UPLOADS, 0, 'session', { body: randomBytes(5 * 1024) } as never);
 
-  const ours: number[] = [];
+  const starts = CLIENTS.map((): number[] => []);
   const theirs: number[] = [];
   for (let i = 0; i < READS; i++) {
-    ours.push(await startOfRead(log, 10 + i));
+    for (const [at, log] of logs.entries()) starts[at]?.push(await startOfRead(log, 10 + i));
     theirs.push(await startOfConsumer(brokers, `${topicPrefix}${UPLOADS}`, 10 + i));
   }
-  const tail: number[] = [];
+  const tails: number[][] = [];
+  for (const log of logs) tails.push(await tail(log));
+  await Promise.all(logs.map((log) => log.close()));
+  return [
+    ...CLIENTS.map((client, at) => times(`read start: the log over ${client}`, starts[at] ?? [])),
+    times('read start: kafkajs consumer of its own group', theirs),
+    ...CLIENTS.map((client, at) => times(`tail: from acknowledged to read, over ${client}`, tails[at] ?? [])),
+  ];
+}
+
+async function tail(log: EventLog): Promise<number[]> {
+  const ms: number[] = [];
   const { next } = await log.bounds(UPLOADS, 0);
   const stop = new AbortController();
   const batches = log.read(UPLOADS, 0, next, { signal: stop.signal })[Symbol.asyncIterator]();
@@ -180,15 +193,10 @@ async function read(brokers: readonly string[]): Promise<string[][]> {
     await log.append(UPLOADS, 0, 'session', { body: randomBytes(5 * 1024) } as never);
     const acknowledged = performance.now();
     await waiting;
-    tail.push(performance.now() - acknowledged);
+    ms.push(performance.now() - acknowledged);
   }
   stop.abort();
-  await log.close();
-  return [
-    times('read start: the log', ours),
-    times('read start: kafkajs consumer of its own group', theirs),
-    times('tail: from acknowledged to read', tail),
-  ];
+  return ms;
 }
 
 async function startOfRead(log: EventLog, from: number): Promise<number> {
@@ -238,7 +246,7 @@ async function withBroker(measure: (brokers: readonly string[]) => Promise<strin
   }
 }
 
-/** What producing costs the log, beside other ways to send: values of one size, a number of them in flight, as ingest does it. */
+/** What appending costs the log, beside kafkajs's own producer, and reading: values of one size, a number of them in flight, as ingest does it. */
 export async function benchKafkaProduce(): Promise<BenchTable> {
   return {
     about: `${IN_FLIGHT} in flight, ${PARTITIONS} partitions, median of ${ROUNDS} rounds, broker in a container on the same machine`,

@@ -1,4 +1,4 @@
-export type { KafkaLogOptions, KafkaLogSettings } from './kafka-log.ts';
+export type { KafkaClientName, KafkaLogOptions, KafkaLogSettings } from './kafka-log.ts';
 export { openKafkaLog } from './kafka-log.ts';
 export type { RegistryCodecOptions } from './registry-codec.ts';
 export { openRegistryCodec } from './registry-codec.ts';

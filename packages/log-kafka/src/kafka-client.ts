@@ -1,5 +1,5 @@
 /**
- * What the log needs of a Kafka client, in our words. One binding: `kafkajs/`. Everything else of this package is over these
+ * What the log needs of a Kafka client, in our words. Two bindings: `kafkajs/` and `platformatic/`. Everything else of this package is over these
  * interfaces and is tested with fakes of them.
  *
  * Nothing here retries, gathers or waits by itself: a call is one request (and what it takes to be connected), its failure

@@ -4,14 +4,13 @@ import type { Offset, Partition, Topic, TopicRecords } from '@playhead/schemas';
 import { LIMITS, PlayheadError, toOffset } from '@playhead/schemas';
 import type { AppendLimits } from './append-queue.ts';
 import { APPEND_LIMITS, AppendQueue } from './append-queue.ts';
+import type { ConnectOptions } from './connect-options.ts';
 import type { FetchLimits } from './fetch-lanes.ts';
 import { FETCH_LIMITS, FetchLanes } from './fetch-lanes.ts';
 import type { GroupTimes } from './group-member.ts';
 import { GROUP_TIMES, GroupMember } from './group-member.ts';
 import type { KafkaClient, PartitionBounds } from './kafka-client.ts';
 import { isPassing } from './kafka-client.ts';
-import type { KafkajsOptions } from './kafkajs/kafkajs-client.ts';
-import { kafkajsClient } from './kafkajs/kafkajs-client.ts';
 import { readPartition } from './partition-reader.ts';
 import { patiently } from './patience.ts';
 import { ensureTopics, RECORD_BYTES_MAX } from './topics.ts';
@@ -31,7 +30,18 @@ export interface KafkaLogSettings {
   readonly groups?: Partial<GroupTimes>;
 }
 
-export interface KafkaLogOptions extends KafkaLogSettings, KafkajsOptions {}
+export interface KafkaLogOptions extends KafkaLogSettings, ConnectOptions {
+  /** What speaks with the brokers. Processes on one cluster may differ in it. Default `kafkajs`. */
+  readonly client?: KafkaClientName;
+}
+
+export type KafkaClientName = 'kafkajs' | 'platformatic';
+
+/** Only the client that is used is loaded. */
+const CLIENTS: Readonly<Record<KafkaClientName, (options: ConnectOptions) => Promise<KafkaClient>>> = {
+  kafkajs: async (options) => (await import('./kafkajs/kafkajs-client.ts')).kafkajsClient(options),
+  platformatic: async (options) => (await import('./platformatic/platformatic-client.ts')).platformaticClient(options),
+};
 
 const BATCH_BYTES_MAX = 1024 * 1024;
 
@@ -41,8 +51,8 @@ const BATCH_BYTES_MAX = 1024 * 1024;
  * @throws {PlayheadError} `invalid_request` when the topics have another number of partitions, `log_unavailable` when the
  *   cluster does not answer
  */
-export function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
-  return openLogOn(kafkajsClient(options), options);
+export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
+  return openLogOn(await CLIENTS[options.client ?? 'kafkajs'](options), options);
 }
 
 /** The same over a client that is given; closes it when the log cannot be opened, and with the log. */

@@ -45,9 +45,10 @@ export async function ensureTopics(
   checkCounts(existing, partitions);
   const missing = TOPIC_NAMES.filter((topic) => !existing.has(prefix + topic));
   if (missing.length > 0) {
-    await client.createTopics(
-      missing.map((topic): NewTopic => ({ topic: prefix + topic, partitions, replication, settings: topicSettings(topic, replication) })),
+    const wanted = missing.map(
+      (topic): NewTopic => ({ topic: prefix + topic, partitions, replication, settings: topicSettings(topic, replication) }),
     );
+    await patiently(clock, signal, () => client.createTopics(wanted));
   }
   await patiently(clock, signal, async () => {
     await client.refresh(names);

@@ -11,13 +11,17 @@ import { anUpload, eventLogContract, silentLogger } from '@playhead/testkit';
 import type { Admin } from 'kafkajs';
 import { ConfigResourceTypes, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { KafkaLogOptions } from '../src/index.ts';
+import type { KafkaClientName, KafkaLogOptions } from '../src/index.ts';
 import { openKafkaLog } from '../src/index.ts';
 
 const UPLOADS = 'playhead.uploads';
 const WAIT = { timeout: 30_000, interval: 20 };
 
-describe.runIf(noContainers === '')(`Kafka${noContainers && ` (left out: ${noContainers})`}`, () => {
+/** What one binding does, the other has to do. */
+const OTHER: Readonly<Record<KafkaClientName, KafkaClientName>> = { kafkajs: 'platformatic', platformatic: 'kafkajs' };
+const CLIENTS = Object.keys(OTHER) as KafkaClientName[];
+
+describe.runIf(noContainers === '').each(CLIENTS)(`Kafka over %s${noContainers && ` (left out: ${noContainers})`}`, (client) => {
   let kafka: KafkaContainer;
   let prefixes = 0;
   const warnings: string[] = [];
@@ -38,6 +42,7 @@ describe.runIf(noContainers === '')(`Kafka${noContainers && ` (left out: ${noCon
 
   async function open(options: Partial<KafkaLogOptions> = {}): Promise<EventLog> {
     const log = await openKafkaLog({
+      client,
       brokers: kafka.brokers,
       clientId: 'test',
       partitions: 4,
@@ -62,11 +67,12 @@ describe.runIf(noContainers === '')(`Kafka${noContainers && ` (left out: ${noCon
   }
 
   eventLogContract(
-    'openKafkaLog',
+    `openKafkaLog over ${client}`,
     async ({ partitions, codec }) => {
       const topicPrefix = freshPrefix();
       const reopen = () =>
         openKafkaLog({
+          client,
           brokers: kafka.brokers,
           clientId: 'contract',
           partitions,
@@ -228,7 +234,7 @@ describe.runIf(noContainers === '')(`Kafka${noContainers && ` (left out: ${noCon
     await membership.leave();
   }, 120_000);
 
-  test('EL10 two processes share the partitions; what a killed one had is given to the other', async () => {
+  test('EL10 two processes share the partitions, also over different clients; what a killed one had is given to the other', async () => {
     const topicPrefix = freshPrefix();
     const sessionTimeoutMs = 6_000;
     const log = await open({ topicPrefix, groups: { sessionTimeoutMs } });
@@ -242,7 +248,7 @@ describe.runIf(noContainers === '')(`Kafka${noContainers && ` (left out: ${noCon
     });
     await vi.waitFor(() => expect(working.size).toBe(4), WAIT);
     const script = fileURLToPath(new URL('work-forever.ts', import.meta.url));
-    const other = spawn(process.execPath, [script, kafka.brokers[0] ?? '', topicPrefix, '4', String(sessionTimeoutMs)], {
+    const other = spawn(process.execPath, [script, kafka.brokers[0] ?? '', topicPrefix, '4', String(sessionTimeoutMs), OTHER[client]], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     onTestFinished(() => void other.kill('SIGKILL'));

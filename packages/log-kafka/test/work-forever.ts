@@ -1,4 +1,5 @@
 import process from 'node:process';
+import type { KafkaClientName } from '@playhead/log-kafka';
 import { openKafkaLog } from '@playhead/log-kafka';
 import { avroCodec } from '@playhead/schemas/records';
 import { silentLogger } from '@playhead/testkit';
@@ -6,10 +7,11 @@ import { silentLogger } from '@playhead/testkit';
 /**
  * A member of a group in a process of its own, to be killed: says on standard output which partitions it has been given.
  *
- *     node work-forever.ts <broker> <topic prefix> <partitions> <session time-out, ms>
+ *     node work-forever.ts <broker> <topic prefix> <partitions> <session time-out, ms> <client>
  */
-const [broker = '', topicPrefix = '', partitions = '', sessionTimeoutMs = ''] = process.argv.slice(2);
+const [broker = '', topicPrefix = '', partitions = '', sessionTimeoutMs = '', client] = process.argv.slice(2);
 const log = await openKafkaLog({
+  client: client as KafkaClientName,
   brokers: [broker],
   clientId: 'work-forever',
   partitions: Number(partitions),

@@ -1,7 +1,8 @@
 import './quiet-timers.ts';
-import type { Logger } from '@playhead/ports';
-import type { Admin, Cluster, KafkaConfig, Message } from 'kafkajs';
+import type { Admin, Cluster, KafkaConfig, Message, SASLOptions } from 'kafkajs';
 import { Kafka, logLevel } from 'kafkajs';
+import type { ConnectOptions, SaslOptions } from '../connect-options.ts';
+import { CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from '../connect-options.ts';
 import type { FetchLane, GroupLink, KafkaClient, NewTopic, PartitionBounds, ProducePart } from '../kafka-client.ts';
 import { KafkaFault } from '../kafka-client.ts';
 import { answerOf, faultOfCode } from './answers.ts';
@@ -10,24 +11,11 @@ import { openFetchLane } from './kafkajs-fetch.ts';
 import { openGroupLink } from './kafkajs-group.ts';
 import { KafkajsLink } from './kafkajs-link.ts';
 
-export interface KafkajsOptions {
-  /** `host:port`, of some brokers of the cluster. */
-  readonly brokers: readonly string[];
-  readonly clientId: string;
-  readonly logger: Logger;
-  readonly ssl?: KafkaConfig['ssl'];
-  readonly sasl?: KafkaConfig['sasl'];
-  readonly connectTimeoutMs?: number;
-  readonly requestTimeoutMs?: number;
-}
-
-const CONNECT_TIMEOUT_MS = 3_000;
-const REQUEST_TIMEOUT_MS = 10_000;
 /** Of kafkajs inside of one call; the log repeats calls by itself. All are given: under NODE_ENV=test kafkajs has other defaults. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2, retries: 3 };
 
 /** The binding of kafkajs 2.2: its connections, protocol and administration, without its producer and consumer. */
-export function kafkajsClient(options: KafkajsOptions): KafkaClient {
+export function kafkajsClient(options: ConnectOptions): KafkaClient {
   const kafka = new Kafka(configOf(options));
   const control = new KafkajsLink(kafka);
   const producing = new KafkajsLink(kafka);
@@ -117,12 +105,12 @@ export function kafkajsClient(options: KafkajsOptions): KafkaClient {
   };
 }
 
-function configOf({ brokers, clientId, logger, ssl, sasl, connectTimeoutMs, requestTimeoutMs }: KafkajsOptions): KafkaConfig {
+function configOf({ brokers, clientId, logger, ssl, sasl, connectTimeoutMs, requestTimeoutMs }: ConnectOptions): KafkaConfig {
   return {
     brokers: [...brokers],
     clientId,
     ...(ssl === undefined ? {} : { ssl }),
-    ...(sasl === undefined ? {} : { sasl }),
+    ...(sasl === undefined ? {} : { sasl: saslOf(sasl) }),
     connectionTimeout: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     requestTimeout: requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     retry: RETRY,
@@ -134,6 +122,11 @@ function configOf({ brokers, clientId, logger, ssl, sasl, connectTimeoutMs, requ
       ({ namespace, label, log: { message, broker, error, retryCount } }) =>
         logger.debug({ kafkajs: namespace, kafkajsLevel: label, broker, error, retryCount }, message),
   };
+}
+
+function saslOf(sasl: SaslOptions): SASLOptions {
+  if (sasl.mechanism !== 'oauthbearer') return sasl;
+  return { mechanism: sasl.mechanism, oauthBearerProvider: async () => ({ value: await sasl.token() }) };
 }
 
 async function withAdmin<T>(kafka: Kafka, run: (admin: Admin) => Promise<T>): Promise<T> {

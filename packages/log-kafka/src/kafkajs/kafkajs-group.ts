@@ -1,24 +1,25 @@
 import type { Assignment } from 'kafkajs';
 import { AssignerProtocol } from 'kafkajs';
+import { CONSUMER_FORMAT_VERSION, GROUP_PROTOCOL } from '../group-protocol.ts';
 import type { GroupLink } from '../kafka-client.ts';
 import type { KafkajsLink } from './kafkajs-link.ts';
-
-/** Members that speak another protocol are refused by the broker: the number grows when they would not understand each other. */
-const PROTOCOL = 'playhead-1';
-const VERSION = 0;
 
 /** The group protocol of kafkajs's brokers, in the format of Kafka's own consumers, so that its tools can show who has what. */
 export function openGroupLink(groupId: string, link: KafkajsLink, control: KafkajsLink, close: () => void): GroupLink {
   return {
     join: ({ memberId, topic, userData, sessionTimeoutMs, rebalanceTimeoutMs }) =>
       link.useCoordinator(groupId, async (broker) => {
-        const metadata = AssignerProtocol.MemberMetadata.encode({ version: VERSION, topics: [topic], userData: Buffer.from(userData) });
+        const metadata = AssignerProtocol.MemberMetadata.encode({
+          version: CONSUMER_FORMAT_VERSION,
+          topics: [topic],
+          userData: Buffer.from(userData),
+        });
         const joined = await broker.joinGroup({
           groupId,
           memberId,
           sessionTimeout: sessionTimeoutMs,
           rebalanceTimeout: rebalanceTimeoutMs,
-          groupProtocols: [{ name: PROTOCOL, metadata }],
+          groupProtocols: [{ name: GROUP_PROTOCOL, metadata }],
         });
         const members = joined.members.map((member) => ({
           memberId: member.memberId,
@@ -55,5 +56,5 @@ export function openGroupLink(groupId: string, link: KafkajsLink, control: Kafka
 }
 
 function encodeAssignment(assignment: Assignment): Buffer {
-  return AssignerProtocol.MemberAssignment.encode({ version: VERSION, assignment, userData: Buffer.alloc(0) });
+  return AssignerProtocol.MemberAssignment.encode({ version: CONSUMER_FORMAT_VERSION, assignment, userData: Buffer.alloc(0) });
 }
