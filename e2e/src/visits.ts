@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const VISIT_INTERVAL_MS = 40;
+
+/** People who open pages all the time. */
+export interface Visits {
+  /** Answers what was no yes so far, as `refusalOf` says it. */
+  stop(): Promise<readonly string[]>;
+}
+
+/** Asks for each address again and again, until `stop`. */
+export function visitAll(urls: readonly string[]): Visits {
+  const refusals: string[] = [];
+  const stopping = new AbortController();
+  const visits = urls.map(async (url) => {
+    while (!stopping.signal.aborted) {
+      const refusal = await refusalOf(new URL(url));
+      if (refusal !== '') refusals.push(refusal);
+      await sleep(VISIT_INTERVAL_MS);
+    }
+  });
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.all(visits);
+      return refusals;
+    },
+  };
+}
+
+/** Sends one request. Empty when the answer was a yes; else when it was sent, where to, and the answer or what cut it. */
+export async function refusalOf(url: URL, request: RequestInit = {}): Promise<string> {
+  const what = `${new Date().toISOString()} ${url.origin}${url.pathname}`;
+  try {
+    const answer = await fetch(url, request);
+    const text = await answer.text();
+    return answer.ok ? '' : `${what} answered ${answer.status} ${text}`;
+  } catch (error) {
+    return `${what} was cut: ${error instanceof Error ? `${error.message}, ${String(error.cause)}` : String(error)}`;
+  }
+}
