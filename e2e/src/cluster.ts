@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KafkaContainer, SchemaRegistryContainer, StartedClickHouse, StartedS3 } from '@playhead/containers';
 import { startClickHouse, startHaproxy, startKafka, startS3, startSchemaRegistry } from '@playhead/containers';
 import type { Deployment } from './deployment.ts';
@@ -45,6 +46,8 @@ export interface Cluster extends Deployment {
   readonly engines: Engines;
   /** All places of a role; in the beginning the first two run. */
   members(role: Role): readonly Member[];
+  /** Resolves when every process that runs is ready, and the proxy knows who runs. */
+  settled(): Promise<void>;
 }
 
 /** Starts the servers, two processes of each role and a proxy with the routes of infra/haproxy. @param flags further settings of every process */
@@ -60,9 +63,9 @@ export async function openCluster(flags: readonly string[] = []): Promise<Cluste
     await writeFile(projects, JSON.stringify({ projects: [{ id: 'default', writeKey: CLUSTER_WRITE_KEY, viewers }] }));
     const engines = await startEngines(closers);
 
-    const ports = await freePorts(2 + (ROLES.length + 1) * PLACES);
-    const [proxyPort = 0, shopPort = 0] = ports.splice(0, 2);
-    const [url, shopUrl] = [`http://127.0.0.1:${proxyPort}`, `http://127.0.0.1:${shopPort}/`];
+    const ports = await freePorts(3 + (ROLES.length + 1) * PLACES);
+    const [proxyPort = 0, shopPort = 0, statePort = 0] = ports.splice(0, 3);
+    const [url, shopUrl, stateUrl] = [`http://127.0.0.1:${proxyPort}`, `http://127.0.0.1:${shopPort}/`, `http://127.0.0.1:${statePort}`];
     const common = [...flagsOf({ projects, 'public-url': url, 'shop-url': new URL(shopUrl).origin }), ...engineFlags(engines), ...flags];
     const shopPorts = ports.splice(0, PLACES);
     const members = ROLES.flatMap((role) =>
@@ -71,15 +74,16 @@ export async function openCluster(flags: readonly string[] = []): Promise<Cluste
     closers.push(() => Promise.all(members.map((member) => member.kill())));
     const inTheBeginning = members.filter((_, at) => at % PLACES < TAKEN);
     let ours: readonly Member[] = inTheBeginning;
+    const settled = (): Promise<void> => untilSettled(members, stateUrl);
     const start = async (): Promise<void> => {
       await Promise.all(ours.map((member) => member.start()));
-      await untilUp(`${url}/readyz`, shopUrl);
+      await settled();
     };
 
     const proxy = await startHaproxy({
       configuration: [
         { name: 'routes.cfg', path: join(import.meta.dirname, '..', '..', 'infra', 'haproxy', 'routes.cfg') },
-        { name: 'servers.cfg', text: serversOf(members, shopPorts) },
+        { name: 'servers.cfg', text: serversOf(members, shopPorts, statePort) },
       ],
       environment: { PLAYHEAD_HOST: '127.0.0.1', PLAYHEAD_PORT: String(proxyPort), PLAYHEAD_SHOP_PORT: String(shopPort) },
     });
@@ -100,6 +104,7 @@ export async function openCluster(flags: readonly string[] = []): Promise<Cluste
         return (await Promise.all(ours.map((member) => member.stop()))).every(Boolean);
       },
       start,
+      settled,
       close,
     };
   } catch (error) {
@@ -172,8 +177,32 @@ function memberOf(role: Role, port: number, flags: readonly string[]): Member {
   };
 }
 
-/** What infra/haproxy/servers.cfg is for the compose file. */
-function serversOf(members: readonly Member[], shopPorts: readonly number[]): string {
+const SETTLED_MS_MAX = 60_000;
+
+/** Asks the processes themselves, then the proxy. @param stateUrl where the proxy tells what it knows of them */
+async function untilSettled(members: readonly Member[], stateUrl: string): Promise<void> {
+  await untilUp(...members.filter(({ runs }) => runs).map(({ url }) => `${url}/readyz`));
+  const namesOf = ({ role }: Member, place: number): readonly string[] =>
+    role === 'processors' ? [] : role === 'player' ? [`player-${place}`, `shop-${place}`] : [`${role}-${place}`];
+  const deadline = Date.now() + SETTLED_MS_MAX;
+  for (;;) {
+    const up = await serversThatAreUp(stateUrl);
+    const wrong = members.flatMap((member, at) => namesOf(member, at % PLACES).filter((name) => up.has(name) !== member.runs));
+    if (wrong.length === 0) return;
+    if (Date.now() > deadline) throw new Error(`the proxy has not noticed what became of ${wrong.join(', ')}`);
+    await sleep(50);
+  }
+}
+
+/** Names of servers that the proxy sends requests to. */
+async function serversThatAreUp(stateUrl: string): Promise<ReadonlySet<string>> {
+  const [head = [], ...rows] = (await (await fetch(`${stateUrl}/;csv`)).text()).split('\n').map((line) => line.split(','));
+  const [name, status] = [head.indexOf('svname'), head.indexOf('status')];
+  return new Set(rows.filter((row) => row[status]?.startsWith('UP')).map((row) => row[name] ?? ''));
+}
+
+/** What infra/haproxy/servers.cfg is for the compose file; and who is up, for `untilSettled` to read. */
+function serversOf(members: readonly Member[], shopPorts: readonly number[], statePort: number): string {
   const backend = (name: string, check: string, addresses: readonly string[]): string =>
     [
       `backend ${name}`,
@@ -190,6 +219,7 @@ function serversOf(members: readonly Member[], shopPorts: readonly number[]): st
     ),
   );
   return [
+    `frontend state\n  bind 127.0.0.1:${statePort}\n  stats enable\n  stats uri /\n`,
     ...web,
     backend(
       'shop',

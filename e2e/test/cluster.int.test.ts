@@ -1,156 +1,207 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { gzipSync } from 'node:zlib';
-import { noContainers, startClickHouse, startKafka, startS3, startSchemaRegistry } from '@playhead/containers';
-import { encodeFrameBundle } from '@playhead/schemas';
-import { openDoor } from '@playhead/server/door-client';
-import { jpegOf } from '@playhead/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RoleProcess } from '../src/server-process.ts';
-import { freePorts, startRole } from '../src/server-process.ts';
-import { growing, joinSession, payloadHash } from '../src/viewer-client.ts';
+import { noContainers } from '@playhead/containers';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Cluster, Member, Role } from '../src/cluster.ts';
+import { CLUSTER_TOKEN, CLUSTER_WRITE_KEY, openCluster } from '../src/cluster.ts';
+import type { Phone } from '../src/phone-load.ts';
+import { expectReplayable, expectWhole, startPhone } from '../src/phone-load.ts';
+import type { ViewerClient } from '../src/viewer-client.ts';
+import { joinSession } from '../src/viewer-client.ts';
+import { visitAll } from '../src/visits.ts';
 
-const BUCKET = 'playhead';
-const WRITE_KEY = 'pk_cluster';
-const TOKEN = 'cluster-token';
-const PROJECTS = { projects: [{ id: 'default', writeKey: WRITE_KEY, viewers: [{ name: 'owner', token: TOKEN }] }] };
+const PARTITIONS = 4;
+const INTERVAL_MS = 120;
+/** Longer than the proxy takes to notice: it asks every 500 ms. */
+const DRAIN_MS = 1200;
+const FLAGS = ['--partitions', String(PARTITIONS), '--flush-age-ms', '500', '--drain-ms', String(DRAIN_MS), '--log-format', 'json'];
+/** Bundles of each phone that show that the load goes on after something happened. */
+const GOES_ON = 8;
+const FROZEN_MS = 30_000;
 
-/** Two of each role on real servers. A process that is killed is started again at its port. */
+/** Sessions in every partition, each with somebody who has watched it from its start. */
+interface Load {
+  readonly phones: readonly Phone[];
+  /** Of the same order. */
+  readonly viewers: readonly ViewerClient[];
+  /** Resolves when each phone has had `bundles` more acknowledged. */
+  readonly more: (bundles: number) => Promise<void>;
+}
+
+/** One cluster for all; every test leaves it as it found it. */
 describe.runIf(noContainers === '')(
-  `a cluster: two of each role on Kafka, S3 and ClickHouse${noContainers && ` (${noContainers})`}`,
+  `a cluster: two processes of each role on Kafka, S3 and ClickHouse, behind one address${noContainers && ` (${noContainers})`}`,
   () => {
-    let folder: string;
-    let flags: string[];
-    let ports: number[];
-    const servers: { stop(): Promise<unknown> }[] = [];
-    const ingests: RoleProcess[] = [];
-    const processors: RoleProcess[] = [];
-    const gateways: RoleProcess[] = [];
-    const everyProcess = (): RoleProcess[] => [...ingests, ...processors, ...gateways];
+    vi.setConfig({ testTimeout: 150_000 });
+    let cluster: Cluster;
 
-    const start = (role: string, at: number): Promise<RoleProcess> => startRole(ports[at] ?? 0, ['--role', role, ...flags]);
+    const running = (role: Role): readonly Member[] => cluster.members(role).filter((member) => member.runs);
+    const urlsOf = (role: Role): string[] => running(role).map((member) => member.url);
 
     beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), 'playhead-cluster-'));
-      await writeFile(join(folder, 'projects.json'), JSON.stringify(PROJECTS));
-      const kafka = startKafka();
-      const registry = startSchemaRegistry();
-      const s3 = startS3();
-      const clickhouse = startClickHouse();
-      for (const starting of [kafka, registry, s3, clickhouse]) servers.push(await starting);
-      await (await s3).createBucket(BUCKET);
-      const settings = {
-        projects: join(folder, 'projects.json'),
-        'flush-age-ms': '500',
-        'kafka-brokers': (await kafka).brokers.join(','),
-        'kafka-replication': '1',
-        'schema-registry': (await registry).url,
-        's3-bucket': BUCKET,
-        's3-endpoint': (await s3).endpoint,
-        's3-access-key-id': (await s3).accessKeyId,
-        's3-secret-access-key': (await s3).secretAccessKey,
-        clickhouse: (await clickhouse).url,
-        'clickhouse-user': (await clickhouse).user,
-        'clickhouse-password': (await clickhouse).password,
-        'clickhouse-database': (await clickhouse).database,
-      };
-      flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-      ports = await freePorts(6);
-      ingests.push(...(await Promise.all([start('ingest', 0), start('ingest', 1)])));
-      processors.push(...(await Promise.all([start('processors', 2), start('processors', 3)])));
-      gateways.push(...(await Promise.all([start('live-gateway', 4), start('live-gateway', 5)])));
+      cluster = await openCluster(FLAGS);
     }, 240_000);
 
     afterAll(async () => {
-      await Promise.all(everyProcess().map((process) => process.kill()));
-      await Promise.all(servers.map((server) => server.stop()));
-      await rm(folder, { recursive: true, force: true });
+      await cluster?.close();
     }, 60_000);
 
-    /** Uploads bundles of one session through both ingests in turn; answers the hashes of what was acknowledged, in order. */
-    async function record(bundles: number, intervalMs: number): Promise<{ readonly sessionId: string; readonly done: Promise<string[]> }> {
-      const doors = ingests.map(({ url }) => openDoor(url, WRITE_KEY));
-      const [first] = doors;
-      const epochMs = Date.now();
-      const { sessionId } = (await first?.start({ source: 'phone', startedAtMs: epochMs })) ?? { sessionId: '' };
-      const upload = async (): Promise<string[]> => {
-        const acknowledged: string[] = [];
-        for (let bundle = 0; bundle < bundles; bundle++) {
-          const frames = [0, 1, 2].map((index) => ({
-            offsetMs: bundle * 3000 + index * 1000,
-            jpeg: jpegOf({ comment: `${sessionId} ${bundle * 3 + index}`, bytesMin: 3000 }),
-          }));
-          const body = new Uint8Array(gzipSync(encodeFrameBundle(frames), { level: 9 }));
-          const query = {
-            window: 'app',
-            upload: `bundle-${bundle}`,
-            format: 'frame-bundle',
-            codec: 'gzip',
-            sentAtMs: Date.now(),
-            epochMs,
-          } as const;
-          await doors[bundle % doors.length]?.upload(sessionId, query, body);
-          // Some are sent again, to the other ingest.
-          if (bundle % 7 === 3) await doors[(bundle + 1) % doors.length]?.upload(sessionId, query, body);
-          acknowledged.push(...frames.map((frame) => payloadHash(frame.jpeg)));
-          await sleep(intervalMs);
+    /**
+     * Lets phones upload and viewers watch while `happens` runs. Afterwards every acknowledged picture was seen once, in order, by
+     * those who watched, and is replayed so at every gateway.
+     */
+    async function underLoad(happens: (load: Load) => Promise<void>, doors = [cluster.url], watchAt = [cluster.url]): Promise<void> {
+      const options = { doors, writeKey: CLUSTER_WRITE_KEY, intervalMs: INTERVAL_MS };
+      const phones = await Promise.all(Array.from({ length: PARTITIONS }, (_, partition) => startPhone(options, partition, PARTITIONS)));
+      const watches = phones.flatMap((phone) => watchAt.map((url) => ({ phone, url })));
+      const viewers: ViewerClient[] = [];
+      try {
+        for (const { phone, url } of watches) {
+          viewers.push(await joinSession(url, CLUSTER_TOKEN, phone.sessionId, 'start', { rejoins: true }));
         }
-        await first?.end(sessionId);
-        return acknowledged;
+        const more = async (bundles: number): Promise<void> => {
+          await Promise.all(phones.map((phone) => phone.more(bundles)));
+        };
+        await more(GOES_ON);
+        await happens({ phones, viewers, more });
+        await more(GOES_ON);
+        await Promise.all(phones.map((phone) => phone.stop()));
+        for (const [index, { phone }] of watches.entries()) await expectWhole(viewers[index] as ViewerClient, phone);
+        for (const phone of phones) await expectReplayable(urlsOf('live-gateway'), CLUSTER_TOKEN, phone);
+      } finally {
+        for (const viewer of viewers) viewer.close();
+        await Promise.allSettled(phones.map((phone) => phone.stop()));
+      }
+    }
+
+    /** Resolves when everything that was acknowledged until now is in blocks: processors are at work on every partition. */
+    async function untilInBlocks({ phones }: Load): Promise<void> {
+      for (const { sessionId, acknowledged } of phones) {
+        const frames = acknowledged.length;
+        const url = `${cluster.url}/v1/sessions/${sessionId}/blocks`;
+        await vi.waitFor(
+          async () => {
+            const answer = await fetch(url, { headers: { authorization: `Bearer ${CLUSTER_TOKEN}` } });
+            const { blocks } = (await answer.json()) as { readonly blocks: readonly { readonly frames: readonly unknown[] }[] };
+            expect(blocks.reduce((sum, block) => sum + block.frames.length, 0)).toBeGreaterThanOrEqual(frames);
+          },
+          { timeout: 60_000, interval: 200 },
+        );
+      }
+    }
+
+    const refusalsOf = ({ phones }: Load): string[] => phones.flatMap(({ refusals }) => refusals);
+
+    test('every process is ready, and says what it needs for that', async () => {
+      const needs = {
+        ingest: { log: 'ok' },
+        processors: { log: 'ok', blocks: 'ok', catalog: 'ok' },
+        'live-gateway': { log: 'ok', blocks: 'ok', catalog: 'ok' },
+        player: {},
       };
-      return { sessionId, done: upload() };
-    }
-
-    async function expectWhole(url: string, sessionId: string, acknowledged: readonly string[]): Promise<void> {
-      const viewer = await joinSession(url, TOKEN, sessionId, 'start');
-      await viewer.until(
-        ({ frames, control }) => frames.length >= acknowledged.length && control.some((message) => message.type === 'ended'),
-      );
-      expect(viewer.frames.map((frame) => payloadHash(frame.payload))).toEqual(acknowledged);
-      expect(growing(viewer.frames.map((frame) => frame.position))).toBe(true);
-      viewer.close();
-    }
-
-    test('every process is ready, and says so', async () => {
-      for (const { url } of everyProcess()) {
-        const answer = await fetch(`${url}/readyz`);
-        expect(await answer.json()).toEqual({ ready: true, draining: false, dependencies: { log: 'ok', blocks: 'ok', catalog: 'ok' } });
+      for (const [role, dependencies] of Object.entries(needs)) {
+        const urls = urlsOf(role as Role);
+        expect(urls).toHaveLength(2);
+        for (const url of urls) {
+          const answer = await fetch(`${url}/readyz`);
+          expect(await answer.json()).toEqual({ ready: true, draining: false, dependencies });
+        }
       }
     });
 
-    test('what one ingest or the other acknowledged is seen once, in order, at either gateway, live and afterwards', async () => {
-      const { sessionId, done } = await record(30, 60);
-      const live = await Promise.all(gateways.map(({ url }) => joinSession(url, TOKEN, sessionId, 'start')));
-      const acknowledged = await done;
-      for (const viewer of live) {
-        await viewer.until(
-          ({ frames, control }) => frames.length >= acknowledged.length && control.some((message) => message.type === 'ended'),
-        );
-        expect(viewer.frames.map((frame) => payloadHash(frame.payload))).toEqual(acknowledged);
-        viewer.close();
-      }
-      for (const { url } of gateways) await expectWhole(url, sessionId, acknowledged);
-    }, 90_000);
-
-    test('a processor and a watched gateway killed: every acknowledged picture is there once, and the viewer goes on at the other gateway', async () => {
-      const { sessionId, done } = await record(60, 80);
-      const [doomed, other] = gateways;
-      const viewer = await joinSession(doomed?.url ?? '', TOKEN, sessionId, 'start');
-      await viewer.until(({ frames }) => frames.length >= 20);
-      await processors[0]?.kill();
-      await doomed?.kill();
-      await viewer.reconnect(other?.url);
-      processors[0] = await start('processors', 2);
-      gateways[0] = await start('live-gateway', 4);
-      const acknowledged = await done;
-      await viewer.until(
-        ({ frames, control }) => frames.length >= acknowledged.length && control.some((message) => message.type === 'ended'),
+    test('what one ingest or the other acknowledged is seen once, in order, at either gateway', async () => {
+      await underLoad(
+        async (load) => {
+          await load.more(GOES_ON);
+          expect(refusalsOf(load)).toEqual([]);
+        },
+        urlsOf('ingest'),
+        urlsOf('live-gateway'),
       );
-      expect(viewer.frames.map((frame) => payloadHash(frame.payload))).toEqual(acknowledged);
-      viewer.close();
-      for (const { url } of gateways) await expectWhole(url, sessionId, acknowledged);
-    }, 120_000);
+    });
+
+    test('a processor and a gateway killed: its viewers go on at the other gateway', async () => {
+      await underLoad(async (load) => {
+        const [processor] = running('processors') as [Member];
+        const [gateway] = running('live-gateway') as [Member];
+        await Promise.all([processor.kill(), gateway.kill()]);
+        await load.more(GOES_ON);
+        expect(load.viewers.some(({ rejoins }) => rejoins > 0)).toBe(true);
+        await Promise.all([processor.start(), gateway.start()]);
+        await cluster.settled();
+        expect(refusalsOf(load)).toEqual([]);
+      });
+    });
+
+    test('processors become one, then three, then one', async () => {
+      await underLoad(async (load) => {
+        const [first, second, third] = cluster.members('processors') as [Member, Member, Member];
+        const change = async (...changes: readonly Promise<unknown>[]): Promise<void> => {
+          await Promise.all(changes);
+          await load.more(GOES_ON);
+          await untilInBlocks(load);
+        };
+        await change(second.stop());
+        await change(second.start(), third.start());
+        expect(running('processors')).toHaveLength(3);
+        await change(first.stop(), third.stop());
+        await change(first.start());
+        expect(refusalsOf(load)).toEqual([]);
+        expect(load.viewers.map(({ rejoins }) => rejoins)).toEqual([0, 0, 0, 0]);
+      });
+    });
+
+    test('every process of every role restarted in turn: no request is refused, and a viewer joins again once for its gateway', async () => {
+      await underLoad(async (load) => {
+        const visits = visitAll([`${cluster.url}/`, cluster.shopUrl, `${cluster.url}/v1/sessions?token=${CLUSTER_TOKEN}`]);
+        for (const role of ['ingest', 'processors', 'live-gateway', 'player'] as const) {
+          for (const member of running(role)) {
+            const before = load.viewers.map(({ rejoins }) => rejoins);
+            expect(await member.stop(), `${role} ended cleanly`).toBe(true);
+            await member.start();
+            await cluster.settled();
+            await load.more(1);
+            const rejoined = load.viewers.map(({ rejoins }, index) => rejoins - (before[index] ?? 0));
+            expect(Math.max(...rejoined), `joined again for ${role}`).toBeLessThanOrEqual(role === 'live-gateway' ? 1 : 0);
+          }
+        }
+        expect(load.viewers.some(({ rejoins }) => rejoins > 0)).toBe(true);
+        expect(refusalsOf(load)).toEqual([]);
+        expect(await visits.stop()).toEqual([]);
+      });
+    });
+
+    test('the broker restarted: uploads are refused meanwhile, and taken when they are repeated', async () => {
+      await underLoad(async (load) => {
+        await cluster.engines.kafka.restart();
+        await load.more(GOES_ON);
+        await untilInBlocks(load);
+        expect(refusalsOf(load).filter((refusal) => !refusal.includes('answered 503 '))).toEqual([]);
+        await cluster.settled();
+      });
+    });
+
+    test('S3 and ClickHouse frozen for half a minute: uploads are acknowledged and seen live all the while', async () => {
+      await underLoad(async (load) => {
+        const { s3, clickhouse } = cluster.engines;
+        await Promise.all([s3.pause(), clickhouse.pause()]);
+        const frozenAtMs = Date.now();
+        const before = load.phones.map(({ acknowledged }) => acknowledged.length);
+        try {
+          while (Date.now() - frozenAtMs < FROZEN_MS) {
+            await load.more(1);
+            for (const url of urlsOf('ingest')) expect((await fetch(`${url}/readyz`)).status).toBe(200);
+          }
+          // What was acknowledged since is seen while nothing else answers.
+          const goals = load.phones.map(({ acknowledged }) => acknowledged.length);
+          for (const [index, viewer] of load.viewers.entries()) await viewer.until(({ frames }) => frames.length >= (goals[index] ?? 0));
+          for (const [index, goal] of goals.entries()) expect(goal).toBeGreaterThan(before[index] ?? 0);
+        } finally {
+          await Promise.all([s3.unpause(), clickhouse.unpause()]);
+        }
+        await untilInBlocks(load);
+        await cluster.settled();
+        expect(refusalsOf(load)).toEqual([]);
+        expect(load.viewers.map(({ rejoins }) => rejoins)).toEqual([0, 0, 0, 0]);
+      });
+    });
   },
 );
