@@ -125,7 +125,6 @@ async function startEngines(closers: (() => Promise<unknown>)[]): Promise<Engine
     keep(startS3()),
     keep(startClickHouse()),
   ]);
-  await s3.createBucket('playhead');
   return { kafka, registry, s3, clickhouse };
 }
 

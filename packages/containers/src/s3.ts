@@ -13,8 +13,6 @@ export interface StartedS3 extends Freezable {
   readonly container: StartedTestContainer;
   /** Makes an account that may use buckets of its own, and make none. */
   createUser(accessKeyId: string, secretAccessKey: string): Promise<void>;
-  /** Makes an empty bucket. */
-  createBucket(name: string): Promise<void>;
 }
 
 const PORT = 7070;
@@ -46,11 +44,6 @@ export async function startS3(): Promise<StartedS3> {
       const them = ['--access', accessKeyId, '--secret', secretAccessKey, '--role', 'user'];
       const { exitCode, output } = await container.exec(['versitygw', 'admin', ...us, 'create-user', ...them]);
       if (exitCode !== 0) throw new Error(`no user ${accessKeyId}: ${output}`);
-    },
-    async createBucket(name) {
-      // A folder is a bucket there, which spares this package an S3 client.
-      const { exitCode, output } = await container.exec(['mkdir', `/data/${name}`]);
-      if (exitCode !== 0) throw new Error(`no bucket ${name}: ${output}`);
     },
     ...freezable(container),
   };
