@@ -9,6 +9,7 @@ import type { Settings } from './settings.ts';
 /** Kafka, S3 and a ClickHouse server, records by a schema registry, as the settings name them. */
 export function clusterEngines(settings: Settings, logger: Logger): Engines {
   const { s3AccessKeyId: accessKeyId, s3SecretAccessKey: secretAccessKey } = settings;
+  const { kafkaUser, kafkaPassword, schemaRegistryUser, schemaRegistryPassword } = settings;
   return enginesOf({
     log: async () =>
       openKafkaLog({
@@ -16,7 +17,13 @@ export function clusterEngines(settings: Settings, logger: Logger): Engines {
         clientId: 'playhead',
         partitions: settings.partitions,
         replication: settings.kafkaReplication,
-        codec: await openRegistryCodec({ url: settings.schemaRegistry }),
+        client: settings.kafkaClient,
+        ...(settings.kafkaTls === 'on' ? { ssl: true } : {}),
+        ...(settings.kafkaSasl === 'off' ? {} : { sasl: { mechanism: settings.kafkaSasl, username: kafkaUser, password: kafkaPassword } }),
+        codec: await openRegistryCodec({
+          url: settings.schemaRegistry,
+          ...(schemaRegistryUser === '' ? {} : { auth: { username: schemaRegistryUser, password: schemaRegistryPassword } }),
+        }),
         logger,
       }),
     blocks: () =>

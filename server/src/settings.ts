@@ -126,8 +126,27 @@ export const SETTINGS = {
     'Log on Kafka. Makes the process one of a cluster; its roles then need a schema registry, S3, ClickHouse and a projects file.',
   ),
   kafkaReplication: row('kafka-replication', 3, integer(1, 9), 'count', 'Replicas of each topic that is created.'),
+  kafkaClient: row(
+    'kafka-client',
+    'kafkajs',
+    oneOf('kafkajs', 'platformatic'),
+    'kafkajs, platformatic',
+    'Which library speaks with the brokers. Processes may differ in it.',
+  ),
+  kafkaTls: row('kafka-tls', 'off', oneOf('on', 'off'), 'on, off', 'Whether brokers are reached over TLS.'),
+  kafkaSasl: row(
+    'kafka-sasl',
+    'off',
+    oneOf('off', 'plain', 'scram-sha-256', 'scram-sha-512'),
+    'mechanism',
+    'How this process says who it is: off, plain, scram-sha-256, scram-sha-512.',
+  ),
+  kafkaUser: row('kafka-user', '', any, 'name', 'Its user there.'),
+  kafkaPassword: row('kafka-password', '', any, 'secret', 'Better given by the environment than by a flag.'),
   schemaRegistry: row('schema-registry', '', any, 'url', 'Confluent-compatible schema registry.'),
-  s3Bucket: row('s3-bucket', '', any, 'name', 'Bucket of the block store.'),
+  schemaRegistryUser: row('schema-registry-user', '', any, 'name', 'Its user. Empty: nobody is asked.'),
+  schemaRegistryPassword: row('schema-registry-password', '', any, 'secret', 'Better given by the environment than by a flag.'),
+  s3Bucket: row('s3-bucket', '', any, 'name', 'Bucket of the block store; made when absent.'),
   s3Endpoint: row('s3-endpoint', '', any, 'url', 'S3 service. Empty: AWS.'),
   s3PathStyle: row(
     's3-path-style',
@@ -202,6 +221,7 @@ function consistent(settings: Settings): Settings {
   }
   const needs = new Set(ROLES.filter((role) => settings.role.has(role)).flatMap((role) => CLUSTER_NEEDS[role]));
   const missing = [...needs].filter((name) => settings[name] === '').map((name) => `--${SETTINGS[name].flag}`);
+  if (settings.kafkaSasl !== 'off' && settings.kafkaUser === '') throw new SettingFault('--kafka-sasl needs --kafka-user');
   if (missing.length > 0) throw new SettingFault(`--kafka-brokers needs ${missing.join(', ')} as well`);
   return settings;
 }

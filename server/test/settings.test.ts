@@ -19,6 +19,7 @@ describe('settings', () => {
     [['--role', 'ingest,cook'], {}, /--role=ingest,cook: must be one of ingest, processors, live-gateway, player/],
     [['--public-url', 'https://a.example/b'], {}, /must be an origin/],
     [['--kafka-brokers', 'kafka:9092', '--s3-bucket', 'b'], {}, /needs --schema-registry, --projects, --clickhouse as well/],
+    [['--role', 'player', '--kafka-brokers', 'k:9092', '--projects', 'p', '--kafka-sasl', 'plain'], {}, /--kafka-sasl needs --kafka-user/],
     [['--role', 'ingest', '--kafka-brokers', 'kafka:9092'], {}, /needs --schema-registry, --projects as well/],
   ])('%j with %j is refused by name', (args, env, message) => {
     expect(() => readSettings(args, env)).toThrow(SettingFault);
