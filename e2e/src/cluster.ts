@@ -202,28 +202,20 @@ async function serversThatAreUp(stateUrl: string): Promise<ReadonlySet<string>> 
 
 /** What infra/haproxy/servers.cfg is for the compose file; and who is up, for `untilSettled` to read. */
 function serversOf(members: readonly Member[], shopPorts: readonly number[], statePort: number): string {
-  const backend = (name: string, check: string, addresses: readonly string[]): string =>
+  const backend = (name: string, addresses: readonly string[]): string =>
     [
       `backend ${name}`,
       '  balance leastconn',
-      `  option httpchk GET ${check}`,
+      '  option httpchk GET /readyz',
       ...addresses.map((address, place) => `  server ${name}-${place} ${address} check inter 500ms fall 1 rise 1`),
       '',
     ].join('\n');
-  const web = ROLES.filter((role) => role !== 'processors').map((role) =>
-    backend(
-      role,
-      '/readyz',
-      members.filter((member) => member.role === role).map((member) => new URL(member.url).host),
-    ),
-  );
+  const hostsOf = (role: Role): readonly string[] => members.filter((member) => member.role === role).map(({ url }) => new URL(url).host);
+  // The shop cannot say that it ends; the process that serves it can.
+  const shops = hostsOf('player').map((player, place) => `127.0.0.1:${shopPorts[place]} check port ${player.split(':')[1]}`);
   return [
     `frontend state\n  bind 127.0.0.1:${statePort}\n  stats enable\n  stats uri /\n`,
-    ...web,
-    backend(
-      'shop',
-      '/',
-      shopPorts.map((port) => `127.0.0.1:${port}`),
-    ),
+    ...ROLES.filter((role) => role !== 'processors').map((role) => backend(role, hostsOf(role))),
+    backend('shop', shops),
   ].join('\n');
 }

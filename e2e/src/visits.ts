@@ -2,28 +2,30 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const VISIT_INTERVAL_MS = 40;
 
-/** People who open pages all the time. */
+/** Those who come and go, and those who stay until they are sent away, all the time. */
 export interface Visits {
-  /** Answers what was no yes so far, as `refusalOf` says it. */
-  stop(): Promise<readonly string[]>;
+  /** What was no yes so far, as `refusalOf` says it. */
+  readonly refusals: readonly string[];
+  stop(): Promise<void>;
 }
 
-/** Asks for each address again and again, until `stop`. */
+/** Asks for each address again and again until `stop`, each time until the answer has ended. */
 export function visitAll(urls: readonly string[]): Visits {
   const refusals: string[] = [];
   const stopping = new AbortController();
   const visits = urls.map(async (url) => {
     while (!stopping.signal.aborted) {
-      const refusal = await refusalOf(new URL(url));
-      if (refusal !== '') refusals.push(refusal);
+      const refusal = await refusalOf(new URL(url), { signal: stopping.signal });
+      // What `stop` itself has cut does not count.
+      if (refusal !== '' && !stopping.signal.aborted) refusals.push(refusal);
       await sleep(VISIT_INTERVAL_MS);
     }
   });
   return {
+    refusals,
     async stop() {
       stopping.abort();
       await Promise.all(visits);
-      return refusals;
     },
   };
 }
