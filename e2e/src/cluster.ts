@@ -15,7 +15,7 @@ export const CLUSTER_TOKEN = 'cluster-token';
 const ROLES = ['ingest', 'processors', 'live-gateway', 'player'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Places of each role that the proxy knows; in the beginning two of them are taken. */
+/** Places of each role that the proxy knows; in the beginning two of them are taken where nothing else is said. */
 const PLACES = 3;
 const TAKEN = 2;
 
@@ -25,6 +25,8 @@ export interface Member {
   /** Of the process itself, not of the proxy. */
   readonly url: string;
   readonly runs: boolean;
+  /** Undefined while it does not run. */
+  readonly pid: number | undefined;
   start(): Promise<void>;
   /** Ctrl-C: drains. Answers whether it ended cleanly. */
   stop(): Promise<boolean>;
@@ -44,14 +46,19 @@ export interface Engines {
 /** Processes of the roles on real servers, behind one address. */
 export interface Cluster extends Deployment {
   readonly engines: Engines;
-  /** All places of a role; in the beginning the first two run. */
+  /** All places of a role; in the beginning the first of them run. */
   members(role: Role): readonly Member[];
   /** Resolves when every process that runs is ready, and the proxy knows who runs. */
   settled(): Promise<void>;
 }
 
-/** Starts the servers, two processes of each role and a proxy with the routes of infra/haproxy. @param flags further settings of every process */
-export async function openCluster(flags: readonly string[] = []): Promise<Cluster> {
+/**
+ * Starts the servers, processes of each role and a proxy with the routes of infra/haproxy.
+ *
+ * @param flags further settings of every process
+ * @param taken how many processes of a role run in the beginning, 0 to 3; two where it is not said
+ */
+export async function openCluster(flags: readonly string[] = [], taken: Partial<Readonly<Record<Role, number>>> = {}): Promise<Cluster> {
   const folder = await mkdtemp(join(tmpdir(), 'playhead-cluster-'));
   const closers: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })];
   const close = async (): Promise<void> => {
@@ -72,7 +79,7 @@ export async function openCluster(flags: readonly string[] = []): Promise<Cluste
       ports.splice(0, PLACES).map((port, place) => memberOf(role, port, ['--shop-port', String(shopPorts[place]), ...common])),
     );
     closers.push(() => Promise.all(members.map((member) => member.kill())));
-    const inTheBeginning = members.filter((_, at) => at % PLACES < TAKEN);
+    const inTheBeginning = members.filter(({ role }, at) => at % PLACES < (taken[role] ?? TAKEN));
     let ours: readonly Member[] = inTheBeginning;
     const settled = (): Promise<void> => untilSettled(members, stateUrl);
     const start = async (): Promise<void> => {
@@ -164,6 +171,9 @@ function memberOf(role: Role, port: number, flags: readonly string[]): Member {
     url: `http://127.0.0.1:${port}`,
     get runs() {
       return running !== undefined;
+    },
+    get pid() {
+      return running?.pid;
     },
     async start() {
       running ??= await startRole(port, ['--role', role, ...flags]);

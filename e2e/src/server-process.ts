@@ -20,6 +20,7 @@ export interface ServerOptions {
 
 /** A real process of the server's program. */
 export interface Process {
+  readonly pid: number;
   /** What it wrote to stderr so far. */
   readonly log: () => string;
   /** Ctrl-C: resolves with the exit code. */
@@ -67,6 +68,7 @@ async function startProcess(flags: readonly string[], sign: RegExp): Promise<Pro
   };
   return {
     said: await firstMatch(child, sign, () => log),
+    pid: child.pid ?? 0,
     log: () => log,
     stop: () => end('SIGINT'),
     kill: async () => {
