@@ -1,0 +1,96 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Cluster, Member } from '@playhead/e2e/cluster';
+import { CLUSTER_TOKEN, CLUSTER_WRITE_KEY, openCluster } from '@playhead/e2e/cluster';
+import { freePorts, startServer } from '@playhead/e2e/server-process';
+import { closeAtInterrupt } from './interrupt.ts';
+import { FLAGS } from './plan.ts';
+
+/** Where a load goes and where it is watched. */
+export interface Target {
+  readonly name: string;
+  /** Origins of processes that take uploads, and their process ids. */
+  readonly doors: readonly string[];
+  readonly pids: readonly number[];
+  readonly gateway: string;
+  readonly key: string;
+  readonly token: string;
+}
+
+/** The baseline: one process with everything, on LMDB, a folder and chDB. */
+export async function withOneProcess<T>(use: (target: Target) => Promise<T>): Promise<T> {
+  const closing = closeAtInterrupt(openOneProcess());
+  try {
+    const { url, pid } = await closing.opened;
+    const name = 'one process (LMDB)';
+    return await use({ name, doors: [url], pids: [pid], gateway: url, key: CLUSTER_WRITE_KEY, token: CLUSTER_TOKEN });
+  } finally {
+    await closing.close();
+  }
+}
+
+async function openOneProcess() {
+  const folder = await mkdtemp(join(tmpdir(), 'playhead-bench-'));
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    const projects = join(folder, 'projects.json');
+    const viewers = [{ name: 'owner', token: CLUSTER_TOKEN }];
+    await writeFile(projects, JSON.stringify({ projects: [{ id: 'default', writeKey: CLUSTER_WRITE_KEY, viewers }] }));
+    const [port = 0, shopPort = 0] = await freePorts(2);
+    const flags = [...FLAGS, '--shop', 'off', '--projects', projects];
+    const server = await startServer({ data: join(folder, 'data'), port, shopPort, flags });
+    const close = async (): Promise<void> => {
+      await server.kill();
+      await remove();
+    };
+    return { url: server.url, pid: server.pid, close };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** The other side: one ingest, one processor, one gateway, on Kafka, S3 and ClickHouse in containers. */
+export async function withCluster<T>(use: (cluster: Cluster) => Promise<T>): Promise<T> {
+  const closing = closeAtInterrupt(openCluster(FLAGS, { ingest: 1, processors: 1, 'live-gateway': 1, player: 0 }));
+  try {
+    return await use(await closing.opened);
+  } finally {
+    await closing.close();
+  }
+}
+
+/** The processes of a cluster that take part, past its proxy. */
+export function targetOf(cluster: Cluster): Target {
+  const ingests = running(cluster, 'ingest');
+  const [gateway] = running(cluster, 'live-gateway');
+  return {
+    name: `cluster, ${ingests.length} ingest`,
+    doors: ingests.map(({ url }) => url),
+    pids: pidsOf(ingests),
+    gateway: gateway?.url ?? '',
+    key: CLUSTER_WRITE_KEY,
+    token: CLUSTER_TOKEN,
+  };
+}
+
+export function running(cluster: Cluster, role: Member['role']): readonly Member[] {
+  return cluster.members(role).filter((member) => member.runs);
+}
+
+export function pidsOf(members: readonly Member[]): readonly number[] {
+  return members.flatMap(({ pid }) => pid ?? []);
+}
+
+/** Ends the processes of a role and starts as many as are wanted: nobody remembers what came before. */
+export async function startAnew(cluster: Cluster, role: Member['role'], count: number): Promise<void> {
+  await Promise.all(cluster.members(role).map((member) => member.stop()));
+  await Promise.all(
+    cluster
+      .members(role)
+      .slice(0, count)
+      .map((member) => member.start()),
+  );
+  await cluster.settled();
+}
