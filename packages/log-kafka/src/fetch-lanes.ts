@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '@playhead/ports';
+import { backoffMs } from '@playhead/ports';
 import type { FetchedPart, FetchLane, FetchPart, KafkaClient } from './kafka-client.ts';
 import { isPassing, KafkaFault } from './kafka-client.ts';
 
@@ -222,7 +223,7 @@ export class FetchLanes {
   #afterRefresh(wants: readonly Want[]): void {
     const topics = [...new Set(wants.map((want) => want.part.topic))];
     const { retryPauseMs, retryPauseMaxMs } = this.#limits;
-    const pauseMs = Math.min(retryPauseMaxMs, retryPauseMs * 2 ** Math.min(10, this.#failures));
+    const pauseMs = backoffMs(retryPauseMs, this.#failures, retryPauseMaxMs);
     this.#failures += 1;
     const resume = (): void => {
       this.#clock.setTimer(pauseMs, () => {

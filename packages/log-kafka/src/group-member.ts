@@ -1,10 +1,10 @@
 import type { Clock, Logger, PartitionWork } from '@playhead/ports';
+import { pause } from '@playhead/ports';
 import type { Claim } from './core/assign.ts';
 import { assignPartitions } from './core/assign.ts';
 import type { GroupLink, GroupMembership } from './kafka-client.ts';
 import { KafkaFault } from './kafka-client.ts';
 import { PartitionWorks } from './partition-works.ts';
-import { pause } from './patience.ts';
 
 export interface GroupTimes {
   /** A member that is silent for so long is taken for dead, by the group and by itself. */

@@ -8,6 +8,8 @@
 export interface KafkaClient {
   /** The partition count of those of `topics` that exist. */
   partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** The settings in force of topics that exist, by topic and name. */
+  topicSettings(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>>;
   /** Creates those that do not exist. Until brokers know of them they answer `moved`. */
   createTopics(topics: readonly NewTopic[]): Promise<void>;
   /** The broker that leads a partition, as last told by the cluster; undefined before it was told, or when there is none. */

@@ -48,7 +48,7 @@ const BATCH_BYTES_MAX = 1024 * 1024;
 /**
  * Opens the event log on a Kafka cluster, and creates its topics where they are missing. Any number of processes may open it.
  *
- * @throws {PlayheadError} `invalid_request` when the topics have another number of partitions, `log_unavailable` when the
+ * @throws {PlayheadError} `invalid_request` when the topics have another number of partitions or settings that lose records, `log_unavailable` when the
  *   cluster does not answer
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
@@ -62,7 +62,7 @@ export async function openLogOn(client: KafkaClient, settings: KafkaLogSettings)
     if (!(Number.isInteger(partitions) && partitions >= 1 && partitions <= LIMITS.partitionsMax)) {
       throw new PlayheadError('invalid_request', `a log has 1 to ${LIMITS.partitionsMax} partitions, not ${partitions}`);
     }
-    await ensureTopics(client, topicPrefix, partitions, replication, settings.clock ?? systemClock);
+    await ensureTopics(client, topicPrefix, partitions, replication, { clock: settings.clock ?? systemClock, logger: settings.logger });
     return new KafkaLog(client, settings);
   } catch (error) {
     await client.close();

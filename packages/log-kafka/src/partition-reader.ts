@@ -1,10 +1,10 @@
 import type { Clock, LogBatch, Logger, LogRecord, RecordCodec } from '@playhead/ports';
+import { pause } from '@playhead/ports';
 import type { Offset, Topic } from '@playhead/schemas';
 import { nextOffset, PlayheadError, toOffset } from '@playhead/schemas';
 import type { FetchLanes } from './fetch-lanes.ts';
 import type { FetchedRecord, PartitionBounds } from './kafka-client.ts';
 import { KafkaFault } from './kafka-client.ts';
-import { pause } from './patience.ts';
 
 export interface ReaderContext {
   readonly lanes: Pick<FetchLanes, 'fetch'>;

@@ -1,5 +1,5 @@
 import type { Clock, PartitionWork } from '@playhead/ports';
-import { pause } from './patience.ts';
+import { pause } from '@playhead/ports';
 
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;

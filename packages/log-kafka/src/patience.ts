@@ -1,4 +1,5 @@
 import type { Clock } from '@playhead/ports';
+import { pause } from '@playhead/ports';
 import { isPassing } from './kafka-client.ts';
 
 /** For how long, and how often, a question to the cluster is repeated while the failures are such that pass. */
@@ -16,18 +17,4 @@ export async function patiently<T>(clock: Clock, signal: AbortSignal, ask: () =>
       await pause(clock, PAUSE_MS, signal);
     }
   }
-}
-
-/** Resolves after `ms`, or when the signal aborts. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.setTimer(ms, done);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

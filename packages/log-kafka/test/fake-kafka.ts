@@ -47,6 +47,10 @@ export class FakeKafka implements KafkaClient {
     return new Map(this.created.map(({ topic, partitions }) => [topic, partitions]));
   }
 
+  async topicSettings(): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+    return new Map(this.created.map(({ topic, settings }) => [topic, new Map(Object.entries(settings))]));
+  }
+
   async createTopics(topics: readonly NewTopic[]): Promise<void> {
     this.created.push(...topics);
   }

@@ -30,7 +30,7 @@ describe.runIf(noContainers === '')(`KafkaClient${noContainers && ` (left out: $
       return client;
     }
 
-    /** A topic of two partitions whose leader is known. */
+    /** A topic of two partitions whose leader is known, to the leader too. */
     async function aTopic(client: KafkaClient): Promise<{ topic: string; broker: number }> {
       topics += 1;
       const topic = `topic-${topics}`;
@@ -39,10 +39,25 @@ describe.runIf(noContainers === '')(`KafkaClient${noContainers && ` (left out: $
         await client.refresh([topic]);
         expect([client.leaderOf(topic, 0), client.leaderOf(topic, 1)]).not.toContain(undefined);
       }, WAIT);
+      const lane = client.openFetchLane();
+      await vi.waitFor(async () => {
+        const parts = [0, 1].map((partition) => ({ topic, partition, offset: 0, bytesMax: 1000 }));
+        const answers = await lane.fetch(client.leaderOf(topic, 0) ?? Number.NaN, parts, 10);
+        expect(answers.map(({ fault }) => fault)).toEqual([undefined, undefined]);
+      }, WAIT);
+      lane.close();
       return { topic, broker: client.leaderOf(topic, 0) ?? Number.NaN };
     }
 
     const records = (...keys: string[]) => keys.map((key) => ({ key, value: Buffer.from(`value of ${key}`) }));
+
+    test('the settings of a topic are told, those of the broker included', async () => {
+      const client = open();
+      const { topic } = await aTopic(client);
+      const settings = (await client.topicSettings([topic])).get(topic);
+      expect(settings?.get('max.message.bytes')).toBe('10000');
+      expect(settings?.get('cleanup.policy')).toBe('delete');
+    });
 
     test('what became of each part of a request is told, also where others failed', async () => {
       const client = open();

@@ -3,6 +3,7 @@ import { LIMITS, PlayheadError, TOPIC_NAMES, toOffset } from '@playhead/schemas'
 import { AVRO_SCHEMAS, avroCodec } from '@playhead/schemas/records';
 import { anUpload, silentLogger } from '@playhead/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { KafkaFault } from '../src/kafka-client.ts';
 import type { KafkaLogSettings } from '../src/kafka-log.ts';
 import { openLogOn } from '../src/kafka-log.ts';
 import { registryCodec } from '../src/registry-codec.ts';
@@ -61,6 +62,26 @@ describe('openLogOn', () => {
     }
     await open(kafka, { topicPrefix: 'test.' });
     expect(kafka.created).toHaveLength(TOPIC_NAMES.length);
+  });
+
+  test.each([
+    ['playhead.flushes', 'retention.ms', '604800000', /playhead\.flushes cannot be used: retention\.ms is 604800000, and must be -1/],
+    ['playhead.sessions', 'retention.bytes', '1000000', /retention\.bytes is 1000000, and must be -1/],
+    ['playhead.uploads', 'max.message.bytes', '1048588', /max\.message\.bytes is 1048588, and must be at least/],
+    ['playhead.uploads', 'retention.ms', '3600000', /must be -1 or at least 259200000/],
+    ['playhead.uploads', 'cleanup.policy', 'compact', /cleanup\.policy is compact, and must be delete/],
+  ])('refuses a topic %s that was made with %s=%s, and says what it must be', async (topic, name, value, reason) => {
+    const kafka = new FakeKafka();
+    const settings = { 'max.message.bytes': '100000000', 'retention.ms': '-1', [name]: value };
+    await kafka.createTopics([{ topic, partitions: 2, replication: 3, settings }]);
+    await expect(open(kafka)).rejects.toMatchObject({ code: 'invalid_request', message: expect.stringMatching(reason) });
+  });
+
+  test('takes topics of which the settings may not be read', async () => {
+    const kafka = new FakeKafka();
+    await open(kafka);
+    kafka.topicSettings = () => Promise.reject(new KafkaFault('refused', 'TOPIC_AUTHORIZATION_FAILED'));
+    expect((await open(kafka)).partitions).toBe(2);
   });
 
   test('refuses a number of partitions that is none', async () => {

@@ -1,6 +1,6 @@
 import './quiet-timers.ts';
 import type { Admin, Cluster, KafkaConfig, Message, SASLOptions } from 'kafkajs';
-import { Kafka, logLevel } from 'kafkajs';
+import kafkajs, { Kafka, logLevel } from 'kafkajs';
 import type { ConnectOptions, SaslOptions } from '../connect-options.ts';
 import { CONNECT_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from '../connect-options.ts';
 import type { FetchLane, GroupLink, KafkaClient, NewTopic, PartitionBounds, ProducePart } from '../kafka-client.ts';
@@ -43,6 +43,17 @@ export function kafkajsClient(options: ConnectOptions): KafkaClient {
         const metadata = await admin.fetchTopicMetadata({ topics: wanted });
         return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]));
       });
+    },
+
+    async topicSettings(topics) {
+      const asked = topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name }));
+      const { resources } = await withAdmin(kafka, (admin) => admin.describeConfigs({ resources: asked, includeSynonyms: false }));
+      return new Map(
+        resources.map(({ resourceName, configEntries }) => [
+          resourceName,
+          new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+        ]),
+      );
     },
 
     async createTopics(topics: readonly NewTopic[]) {

@@ -1,4 +1,4 @@
-import { createTopicsV5, ListOffsetTimestamps, listOffsetsV5 } from '@platformatic/kafka';
+import { createTopicsV5, describeConfigsV2, ListOffsetTimestamps, listOffsetsV5 } from '@platformatic/kafka';
 import type { ConnectOptions } from '../connect-options.ts';
 import { REQUEST_TIMEOUT_MS } from '../connect-options.ts';
 import type { KafkaClient, NewTopic } from '../kafka-client.ts';
@@ -10,6 +10,8 @@ import { openFetchLane } from './platformatic-fetch.ts';
 import { openGroupLink } from './platformatic-group.ts';
 import { produceTo } from './platformatic-produce.ts';
 
+/** Kafka: the kind of a resource that is a topic. */
+const TOPIC = 2;
 const UNKNOWN_TOPIC_OR_PARTITION = 3;
 const LEADER_NOT_AVAILABLE = 5;
 const TOPIC_ALREADY_EXISTS = 36;
@@ -50,6 +52,19 @@ export function platformaticClient(options: ConnectOptions): KafkaClient {
         if (fault) throw fault;
       }
       return new Map(existing.map(({ name, partitions }) => [name, partitions.length]));
+    },
+
+    async topicSettings(topics) {
+      const { controllerId } = await cluster.describe([]);
+      const asked = topics.map((resourceName) => ({ resourceType: TOPIC, resourceName, configurationKeys: null })) as Parameters<
+        typeof describeConfigsV2.createRequest
+      >[0];
+      const { results } = await control.use(cluster.addressOf(controllerId), (connection) =>
+        describeConfigsV2.api.async(connection, asked, false),
+      );
+      return new Map(
+        results.map(({ resourceName, configs }) => [resourceName, new Map(configs.map(({ name, value }) => [name, value ?? '']))]),
+      );
     },
 
     async createTopics(topics: readonly NewTopic[]) {
