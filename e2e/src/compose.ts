@@ -38,14 +38,16 @@ export async function openCompose(): Promise<Compose> {
   };
   const close = async (): Promise<void> => void (await compose('down', '--volumes', '--timeout', '1'));
   const [url, shopUrl] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${shopPort}/`];
-  const up = async (): Promise<void> => {
+  const up = async (): Promise<string> => {
     await compose('up', '--wait', '--wait-timeout', UP_S_MAX);
-    await untilUp(`${url}/readyz`, shopUrl);
-  };
-  try {
-    await up();
     const link = /https?:\/\/\S+\?token=\S+/.exec(await compose('logs', '--no-log-prefix', 'player'))?.[0];
     if (link === undefined) throw new Error('no sign-in link in the logs of the player');
+    // One answer of each role: the proxy asks every second who is ready.
+    await untilUp(`${url}/openapi.json`, `${url}/v1/sessions${new URL(link).search}`, `${url}/v1/app-config`, shopUrl);
+    return link;
+  };
+  try {
+    const link = await up();
     return {
       url,
       link,
@@ -60,7 +62,7 @@ export async function openCompose(): Promise<Compose> {
           .split('\n')
           .every((line) => line.endsWith(' 0'));
       },
-      start: up,
+      start: async () => void (await up()),
       close,
     };
   } catch (error) {

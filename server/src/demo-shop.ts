@@ -17,7 +17,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
  * @param tag what the placeholders of the script tag become
  */
 export function openDemoShop(folder: string, tag: () => { readonly origin: string; readonly writeKey: string }): FastifyInstance {
-  const shop = Fastify({ forceCloseConnections: true });
+  const shop = Fastify({ forceCloseConnections: 'idle' });
   shop.get('/*', async (request, reply) => {
     const path = decodeURIComponent(request.url.split('?', 1)[0] ?? '/');
     const file = normalize(path.endsWith('/') ? `${path}index.html` : path);
