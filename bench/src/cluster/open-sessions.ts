@@ -26,6 +26,8 @@ const LISTS = 5;
 interface Row {
   readonly sessions: number;
   readonly processors: number;
+  /** From their start until they are at work on every partition. */
+  readonly startS: number;
   readonly perS: number;
   readonly ms: readonly number[];
   readonly most: Lag;
@@ -47,8 +49,8 @@ export async function benchOpenSessions(cluster: Cluster, probe: LagProbe, fullP
     for (const count of PLAN.openSessions) {
       opening.push(await open(recorders, sessions, count));
       for (const processors of [1, 3]) {
-        await startProcessors(cluster, probe, processors);
-        rows.push({ processors, ...(await load(cluster, target, probe, recorders, sessions, perS)) });
+        const startS = await startProcessors(cluster, probe, processors);
+        rows.push({ processors, startS, ...(await load(cluster, target, probe, recorders, sessions, perS)) });
       }
     }
   } finally {
@@ -63,6 +65,7 @@ export async function benchOpenSessions(cluster: Cluster, probe: LagProbe, fullP
     columns: [
       'open sessions',
       'processors',
+      'at work after, s',
       'acknowledged/s',
       'live median, ms',
       ': first row',
@@ -80,6 +83,7 @@ export async function benchOpenSessions(cluster: Cluster, probe: LagProbe, fullP
     rows: rows.map((row) => [
       String(row.sessions),
       String(row.processors),
+      row.startS.toFixed(1),
       row.perS.toFixed(0),
       quantile(row.ms, 0.5).toFixed(1),
       ratio(quantile(row.ms, 0.5), quantile(first?.ms ?? [], 0.5)),
@@ -119,7 +123,7 @@ async function load(
   recorders: Recorders,
   sessions: readonly Recorded[],
   perS: number,
-): Promise<Omit<Row, 'processors'>> {
+): Promise<Omit<Row, 'processors' | 'startS'>> {
   const bodies = makeBodies(BODIES, SMALL_BYTES);
   const freshness = new Freshness();
   try {

@@ -9,8 +9,10 @@ const AT_WORK_S_MAX = 60;
 /** So many sessions that no partition is left out. */
 const SESSIONS = PARTITIONS * 10;
 
-/** Starts processors anew; resolves when they are at work on every partition and have nothing before them. */
-export async function startProcessors(cluster: Cluster, probe: LagProbe, count: number): Promise<void> {
+/** Starts processors anew; resolves when they are at work on every partition and have nothing before them, with the seconds that it took. */
+export async function startProcessors(cluster: Cluster, probe: LagProbe, count: number): Promise<number> {
+  await startAnew(cluster, 'processors', 0);
+  const began = performance.now();
   await startAnew(cluster, 'processors', count);
   const { doors, key } = targetOf(cluster);
   const recorders = openRecorders(doors, key);
@@ -21,4 +23,5 @@ export async function startProcessors(cluster: Cluster, probe: LagProbe, count: 
     recorders.close();
   }
   if ((await probe.drained(AT_WORK_S_MAX)) === undefined) throw new Error(`${count} processors are behind after ${AT_WORK_S_MAX} s`);
+  return (performance.now() - began) / 1000;
 }
