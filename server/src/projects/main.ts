@@ -1,10 +1,10 @@
 import process from 'node:process';
 import { readOrMakeProjectsFile } from '../projects-file.ts';
 
-/** Makes a projects file where there is none, for the roles of a cluster: `node server/src/projects/main.ts FILE.json`. */
+/** Makes a projects file where there is none, for the roles of a cluster: `npm run projects -- FILE.json`. */
 const [path] = process.argv.slice(2);
 if (path === undefined) {
-  process.stderr.write('Say which file: node server/src/projects/main.ts FILE.json\n');
+  process.stderr.write('Say which file: npm run projects -- FILE.json\n');
   process.exit(2);
 }
 const { projects } = await readOrMakeProjectsFile(path);
