@@ -62,7 +62,7 @@ export function registryOf({ url, auth, timeoutMs = TIMEOUT_MS }: SchemaRegistry
       try {
         const required = await requireBackward(subject);
         const id = await client.register(subject, { schema, schemaType: 'AVRO' });
-        if (!required) await requireBackward(subject);
+        if (!required && !(await requireBackward(subject))) throw new Error('it knows no such subject after registering it');
         return id;
       } catch (error) {
         const reason = reasonOf(error);
