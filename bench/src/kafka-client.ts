@@ -3,13 +3,14 @@ import process from 'node:process';
 import { noContainers, startKafka } from '@playhead/containers';
 import type { KafkaClientName } from '@playhead/log-kafka';
 import { openKafkaLog } from '@playhead/log-kafka';
-import type { EventLog, Logger, RecordCodec } from '@playhead/ports';
+import type { EventLog, RecordCodec } from '@playhead/ports';
 import type { TopicRecords } from '@playhead/schemas';
 import { toOffset } from '@playhead/schemas';
+import { silentLogger } from '@playhead/testkit';
 import type { Producer } from 'kafkajs';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import type { BenchTable } from './table.ts';
-import { median } from './table.ts';
+import { median, quantile } from './table.ts';
 
 const PARTITIONS = 4;
 const IN_FLIGHT = 32;
@@ -21,7 +22,6 @@ const READS = 20;
 
 const UPLOADS = 'playhead.uploads';
 const CLIENTS: readonly KafkaClientName[] = ['kafkajs', 'platformatic'];
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 /** The body alone: what Avro costs is measured elsewhere. */
 const bodyCodec: RecordCodec = {
   encode: (_, record) => (record as TopicRecords[typeof UPLOADS]).body,
@@ -157,7 +157,7 @@ function open(brokers: readonly string[], topicPrefix: string, client: KafkaClie
     replication: 1,
     codec: bodyCodec,
     topicPrefix,
-    logger: silent,
+    logger: silentLogger,
   });
 }
 
@@ -231,7 +231,7 @@ async function startOfConsumer(brokers: readonly string[], topic: string, from: 
 
 function times(name: string, ms: readonly number[]): string[] {
   const sorted = ms.toSorted((a, b) => a - b);
-  const at = (share: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN).toFixed(1);
+  const at = (share: number): string => quantile(sorted, share).toFixed(1);
   return [name, at(0.5), at(0.9), at(1)];
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +12,7 @@ import { freePorts, startRole } from './server-process.ts';
 export const CLUSTER_WRITE_KEY = 'pk_cluster';
 export const CLUSTER_TOKEN = 'cluster-token';
 
-const ROLES = ['ingest', 'processors', 'live-gateway', 'player'] as const;
+export const ROLES = ['ingest', 'processors', 'live-gateway', 'player'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Places of each role that the proxy knows; in the beginning two of them are taken where nothing else is said. */
@@ -88,10 +88,10 @@ export async function openCluster(flags: readonly string[] = [], taken: Partial<
     };
 
     const proxy = await startHaproxy({
-      configuration: [
-        { name: 'routes.cfg', path: join(import.meta.dirname, '..', '..', 'infra', 'haproxy', 'routes.cfg') },
-        { name: 'servers.cfg', text: serversOf(members, shopPorts, statePort) },
-      ],
+      configuration: {
+        'routes.cfg': await readFile(join(import.meta.dirname, '..', '..', 'infra', 'haproxy', 'routes.cfg'), 'utf8'),
+        'servers.cfg': serversOf(members, shopPorts, statePort),
+      },
       environment: { PLAYHEAD_HOST: '127.0.0.1', PLAYHEAD_PORT: String(proxyPort), PLAYHEAD_SHOP_PORT: String(shopPort) },
     });
     closers.push(() => proxy.stop());

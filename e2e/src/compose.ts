@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { noContainers } from '@playhead/containers';
+import { ROLES } from './cluster.ts';
 import type { Deployment } from './deployment.ts';
 import { untilUp } from './deployment.ts';
 import { freePorts } from './server-process.ts';
 
 const FILE = join(import.meta.dirname, '..', '..', 'infra', 'docker-compose.yml');
-const ROLES = ['ingest', 'processors', 'live-gateway', 'player'];
 const UP_S_MAX = '180';
 
 /** Why the compose file cannot be tried here; '' when it can. */

@@ -22,8 +22,12 @@ export interface Deployment {
   close(): Promise<void>;
 }
 
+export interface OneProcess extends Deployment {
+  readonly pid: number;
+}
+
 /** What `npm start` runs. */
-export async function openOneProcess(flags: readonly string[] = []): Promise<Deployment> {
+export async function openOneProcess(flags: readonly string[] = []): Promise<OneProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'playhead-one-process-'));
   const [port = 0, shopPort = 0] = await freePorts(2);
   const start = (): Promise<ServerProcess> => startServer({ data: join(folder, 'data'), port, shopPort, flags });
@@ -32,6 +36,9 @@ export async function openOneProcess(flags: readonly string[] = []): Promise<Dep
     url: server.url,
     link: server.link,
     shopUrl: server.shopUrl,
+    get pid() {
+      return server.pid;
+    },
     kill: () => server.kill(),
     stop: async () => (await server.stop()) === 0,
     async start() {

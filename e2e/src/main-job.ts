@@ -7,13 +7,12 @@ import { recordedCheckpoint, replayedCheckpoint } from './dom-checkpoint.ts';
 import type { DroppingProxy } from './dropping-proxy.ts';
 import { openDroppingProxy } from './dropping-proxy.ts';
 
-/** Long enough for a busy machine; no test passes later than it must. */
-const WAIT = { timeout: 30_000, interval: 100 };
-
 export interface MainJobOptions {
   readonly open: () => Promise<Deployment>;
   /** How long that may take, ms. */
   readonly openMsMax: number;
+  /** How long anything may take to be seen, ms: long enough for a busy machine; no test passes later than it must. */
+  readonly waitMsMax: number;
   /** Why it cannot be opened here; '' when it can. */
   readonly left?: string;
 }
@@ -22,8 +21,9 @@ export interface MainJobOptions {
  * Two browsers and a deployment: one browser shops, the other watches. The steps follow each other as a person would take
  * them, so they share what they see. The same steps for every way to run Playhead.
  */
-export function mainJob(where: string, { open, openMsMax, left = '' }: MainJobOptions): void {
-  vi.setConfig({ testTimeout: 90_000 });
+export function mainJob(where: string, { open, openMsMax, waitMsMax, left = '' }: MainJobOptions): void {
+  vi.setConfig({ testTimeout: 3 * waitMsMax });
+  const WAIT = { timeout: waitMsMax, interval: 100 };
   const reason = left || (chromiumPath ? '' : NO_CHROMIUM);
   describe.runIf(reason === '')(`a shop visit is watched live and replayed, ${where}${reason && ` (${reason})`}`, () => {
     let server: Deployment;

@@ -1,14 +1,13 @@
 import { noContainers } from '@playhead/containers';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Cluster, Member, Role } from '../src/cluster.ts';
-import { CLUSTER_TOKEN, CLUSTER_WRITE_KEY, openCluster } from '../src/cluster.ts';
+import { CLUSTER_TOKEN, CLUSTER_WRITE_KEY, openCluster, ROLES } from '../src/cluster.ts';
 import type { Phone } from '../src/phone-load.ts';
 import { expectReplayable, expectWhole, startPhone } from '../src/phone-load.ts';
 import type { ViewerClient } from '../src/viewer-client.ts';
 import { joinSession } from '../src/viewer-client.ts';
 import { visitAll } from '../src/visits.ts';
 
-const ROLES = ['ingest', 'processors', 'live-gateway', 'player'] as const;
 const PARTITIONS = 4;
 const INTERVAL_MS = 120;
 /** Longer than the proxy takes to notice: it asks every 500 ms. */

@@ -11,7 +11,7 @@ import { LIMITS } from '@playhead/schemas';
 import type { FastifyInstance } from 'fastify';
 import Fastify from 'fastify';
 import { openDemoShop } from './demo-shop.ts';
-import type { Engines } from './engines.ts';
+import type { Engines, OpenedEngines } from './engines.ts';
 import { registerHealth } from './health.ts';
 import type { ProjectsFile } from './projects-file.ts';
 import { projectsOf } from './projects-file.ts';
@@ -50,7 +50,7 @@ export async function startRoles(settings: Settings, engines: Engines, file: Pro
   try {
     const clock = systemClock;
     if (settings.role.has('processors')) {
-      const [log, blocks, catalog] = [await engines.log(), await engines.blocks(), await engines.catalog()];
+      const { log, blocks, catalog } = await everyEngine(engines);
       const { flushAgeMs, flushBytesMax, sessionSilenceMs } = settings;
       const writer = `${hostname()}:${process.pid}`;
       const processors = await startProcessors({
@@ -82,10 +82,8 @@ export async function startRoles(settings: Settings, engines: Engines, file: Pro
     const [project] = file.projects;
     let shopUrl: string | undefined;
     if (settings.role.has('ingest')) await registerIngest(app, { log: await engines.log(), projects, clock, randomBytes: random, logger });
-    if (settings.role.has('live-gateway')) {
-      const [log, blocks, catalog] = [await engines.log(), await engines.blocks(), await engines.catalog()];
-      await registerLiveGateway(app, { log, blocks, catalog, projects, clock, randomBytes: random, logger });
-    }
+    if (settings.role.has('live-gateway'))
+      await registerLiveGateway(app, { ...(await everyEngine(engines)), projects, clock, randomBytes: random, logger });
     if (settings.role.has('player')) {
       await registerWebApp(app, {
         playerFolder: workspaceFolder('player', 'dist'),
@@ -109,6 +107,10 @@ export async function startRoles(settings: Settings, engines: Engines, file: Pro
     for (const close of closers.splice(0).toReversed()) await close();
     throw error;
   }
+}
+
+async function everyEngine(engines: Engines): Promise<Required<OpenedEngines>> {
+  return { log: await engines.log(), blocks: await engines.blocks(), catalog: await engines.catalog() };
 }
 
 /** From now on requests that do not end by themselves are cut off in time, so that nobody holds up the end. */

@@ -1,8 +1,3 @@
-/** The value below which `share` of ascending values lie. */
-export function quantile(ascending: readonly number[], share: number): number {
-  return ascending[Math.min(ascending.length - 1, Math.floor(ascending.length * share))] ?? Number.NaN;
-}
-
 /** A value beside the baseline's. */
 export function ratio(value: number, baseline: number | undefined): string {
   return baseline === undefined || !(baseline > 0) ? '-' : `${(value / baseline).toFixed(2)}×`;

@@ -1,7 +1,8 @@
 import type { BenchTable } from '../table.ts';
+import { quantile } from '../table.ts';
 import type { Body } from './bodies.ts';
 import { makeBodies } from './bodies.ts';
-import { listed, quantile, ratio } from './cells.ts';
+import { listed, ratio } from './cells.ts';
 import { Freshness } from './freshness.ts';
 import { openLoop } from './load.ts';
 import { ABOUT_MACHINE, PLAN, SMALL_BYTES } from './plan.ts';

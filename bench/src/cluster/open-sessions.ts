@@ -1,8 +1,9 @@
 import type { Cluster } from '@playhead/e2e/cluster';
 import type { BenchTable } from '../table.ts';
+import { quantile } from '../table.ts';
 import type { Body } from './bodies.ts';
 import { makeBodies } from './bodies.ts';
-import { listed, quantile, ratio } from './cells.ts';
+import { listed, ratio } from './cells.ts';
 import { Freshness } from './freshness.ts';
 import type { Lag, LagProbe } from './lag.ts';
 import { closedLoop, openLoop } from './load.ts';

@@ -1,11 +1,11 @@
 import { openClickHouse } from '@playhead/catalog-clickhouse';
 import type { Cluster } from '@playhead/e2e/cluster';
 import { openKafkaLog } from '@playhead/log-kafka';
-import type { Logger, RecordCodec } from '@playhead/ports';
+import type { RecordCodec } from '@playhead/ports';
+import { silentLogger } from '@playhead/testkit';
 import { LagProbe } from './lag.ts';
 import { PARTITIONS } from './plan.ts';
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const unread = (): never => {
   throw new Error('only the ends of the log are looked at');
 };
@@ -20,7 +20,7 @@ export async function openProbe({ engines }: Cluster): Promise<LagProbe> {
     partitions: PARTITIONS,
     replication: 1,
     codec,
-    logger: silent,
+    logger: silentLogger,
   });
   return new LagProbe(log, openClickHouse(clickhouse), clickhouse.database);
 }

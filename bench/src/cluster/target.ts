@@ -1,9 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Cluster, Member } from '@playhead/e2e/cluster';
 import { CLUSTER_TOKEN, CLUSTER_WRITE_KEY, openCluster } from '@playhead/e2e/cluster';
-import { freePorts, startServer } from '@playhead/e2e/server-process';
+import { openOneProcess } from '@playhead/e2e/deployment';
 import { closeAtInterrupt } from './interrupt.ts';
 import { FLAGS } from './plan.ts';
 
@@ -20,34 +17,14 @@ export interface Target {
 
 /** The baseline: one process with everything, on LMDB, a folder and chDB. */
 export async function withOneProcess<T>(use: (target: Target) => Promise<T>): Promise<T> {
-  const closing = closeAtInterrupt(openOneProcess());
+  const closing = closeAtInterrupt(openOneProcess([...FLAGS, '--shop', 'off']));
   try {
-    const { url, pid } = await closing.opened;
-    const name = 'one process (LMDB)';
-    return await use({ name, doors: [url], pids: [pid], gateway: url, key: CLUSTER_WRITE_KEY, token: CLUSTER_TOKEN });
+    const { url, link, pid } = await closing.opened;
+    const { writeKey } = (await (await fetch(`${url}/v1/app-config`)).json()) as { readonly writeKey: string };
+    const token = new URL(link).searchParams.get('token') ?? '';
+    return await use({ name: 'one process (LMDB)', doors: [url], pids: [pid], gateway: url, key: writeKey, token });
   } finally {
     await closing.close();
-  }
-}
-
-async function openOneProcess() {
-  const folder = await mkdtemp(join(tmpdir(), 'playhead-bench-'));
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 5 });
-  try {
-    const projects = join(folder, 'projects.json');
-    const viewers = [{ name: 'owner', token: CLUSTER_TOKEN }];
-    await writeFile(projects, JSON.stringify({ projects: [{ id: 'default', writeKey: CLUSTER_WRITE_KEY, viewers }] }));
-    const [port = 0, shopPort = 0] = await freePorts(2);
-    const flags = [...FLAGS, '--shop', 'off', '--projects', projects];
-    const server = await startServer({ data: join(folder, 'data'), port, shopPort, flags });
-    const close = async (): Promise<void> => {
-      await server.kill();
-      await remove();
-    };
-    return { url: server.url, pid: server.pid, close };
-  } catch (error) {
-    await remove();
-    throw error;
   }
 }
 

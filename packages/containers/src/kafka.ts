@@ -1,18 +1,16 @@
 import { createServer } from 'node:net';
 import type { StartedTestContainer } from 'testcontainers';
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
+import type { Freezable } from './freezable.ts';
+import { freezable } from './freezable.ts';
 import { IMAGES } from './images.ts';
 
-export interface KafkaContainer {
+export interface KafkaContainer extends Freezable {
   /** `host:port` of the one broker. */
   readonly brokers: readonly string[];
   readonly container: StartedTestContainer;
   /** Stops the broker and starts it again, at the same address and with what it had stored; resolves when it answers. */
   restart(): Promise<void>;
-  /** Lets the broker stand still, connections open, until `unpause`. */
-  pause(): Promise<void>;
-  unpause(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 const CLIENTS_PORT = 9092;
@@ -59,20 +57,11 @@ export async function startKafka(): Promise<KafkaContainer> {
     .withWaitStrategy(Wait.forSuccessfulCommand(`bash -c 'exec 3<>/dev/tcp/127.0.0.1/${CLIENTS_PORT}'`))
     .withStartupTimeout(STARTUP_TIMEOUT_MS)
     .start();
-  const inRuntime = runtime.container.getById(container.getId());
   return {
     brokers: [`${host}:${port}`],
     container,
     restart: () => container.restart(),
-    async pause() {
-      await inRuntime.pause();
-    },
-    async unpause() {
-      await inRuntime.unpause();
-    },
-    async stop() {
-      await container.stop();
-    },
+    ...freezable(container),
   };
 }
 

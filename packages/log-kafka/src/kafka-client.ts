@@ -1,6 +1,6 @@
 /**
- * What the log needs of a Kafka client, in our words. Two bindings: `kafkajs/` and `platformatic/`. Everything else of this package is over these
- * interfaces and is tested with fakes of them.
+ * What the log needs of a Kafka client, in our words. Two bindings: `kafkajs/` and `platformatic/`. Everything else of this
+ * package is over these interfaces and is tested with fakes of them.
  *
  * Nothing here retries, gathers or waits by itself: a call is one request (and what it takes to be connected), its failure
  * is a {@link KafkaFault}. The log decides what to do about it.
@@ -50,6 +50,9 @@ export interface ProducePart {
   readonly partition: number;
   readonly records: readonly { readonly key: string; readonly value: Uint8Array }[];
 }
+
+/** Bytes of one answer to a fetch; one batch still comes whole. */
+export const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
 export interface FetchLane {
   /**

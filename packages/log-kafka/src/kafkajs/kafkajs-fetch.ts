@@ -1,9 +1,8 @@
 import type { FetchedPart, FetchedRecord, FetchLane, FetchPart } from '../kafka-client.ts';
+import { ANSWER_BYTES_MAX } from '../kafka-client.ts';
 import { answerOf, faultOfCode } from './answers.ts';
 import type { KafkajsLink } from './kafkajs-link.ts';
 
-/** Bytes of one answer; one batch still comes whole. */
-const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 /** Kafka: READ_UNCOMMITTED. Nothing here is transactional. */
 const ISOLATION = 0;
 

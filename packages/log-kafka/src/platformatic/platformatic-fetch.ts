@@ -1,12 +1,11 @@
 import type { RecordsBatch } from '@platformatic/kafka';
 import { FetchIsolationLevels, fetchV11, IS_CONTROL } from '@platformatic/kafka';
 import type { FetchedPart, FetchedRecord, FetchLane, FetchPart } from '../kafka-client.ts';
+import { ANSWER_BYTES_MAX } from '../kafka-client.ts';
 import type { Links } from './broker-link.ts';
 import type { Cluster } from './cluster.ts';
 import { faultOfCode, wholeAnswer } from './faults.ts';
 
-/** Bytes of one answer; one batch still comes whole. */
-const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 /** Of a fetch that the broker does not remember. */
 const NO_SESSION = { id: 0, epoch: -1 } as const;
 const UNKNOWN = -1;
