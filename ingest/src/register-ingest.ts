@@ -38,7 +38,12 @@ export async function registerIngest(app: FastifyInstance, deps: IngestDeps): Pr
       logSerializers: { req: loggedRequest },
     });
   });
-  followLog(app, deps, settings, book);
+  const closing = new AbortController();
+  const following = followLog(deps, book, settings.tailPauseMs, closing.signal);
+  app.addHook('onClose', () => {
+    closing.abort();
+    return following;
+  });
 }
 
 async function registerDoor(door: FastifyInstance, deps: IngestDeps, settings: IngestSettings, book: SessionBook): Promise<void> {
@@ -62,16 +67,17 @@ async function registerDoor(door: FastifyInstance, deps: IngestDeps, settings: I
   door.post('/*', { schema: { hide: true } }, answerNotFound);
 }
 
-function followLog(app: FastifyInstance, deps: IngestDeps, settings: IngestSettings, book: SessionBook): void {
+/** Keeps the book up to date with what other processes tell of sessions and watches; resolves when `signal` has aborted and all has ended. */
+export async function followLog(
+  deps: Pick<IngestDeps, 'log' | 'clock' | 'logger'>,
+  book: SessionBook,
+  pauseMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const { log, clock, logger } = deps;
-  const closing = new AbortController();
-  const common = { log, clock, logger, pauseMs: settings.tailPauseMs, signal: closing.signal };
-  const tails = [
+  const common = { log, clock, logger, pauseMs, signal };
+  await Promise.all([
     tailTopic({ ...common, topic: 'playhead.watches', apply: (watch) => book.see(watch) }),
     tailTopic({ ...common, topic: 'playhead.sessions', apply: (fact) => book.know(fact) }),
-  ];
-  app.addHook('onClose', async () => {
-    closing.abort();
-    await Promise.all(tails);
-  });
+  ]);
 }

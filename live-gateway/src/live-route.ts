@@ -1,14 +1,13 @@
 import type { Viewer as Person } from '@playhead/ports';
-import type { CloseReason, JoinFrom, Position } from '@playhead/schemas';
-import { CLOSE_CODES, isSessionId, PlayheadError, parsePosition, partitionOf } from '@playhead/schemas';
+import type { JoinFrom } from '@playhead/schemas';
+import { PlayheadError, parsePosition } from '@playhead/schemas';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isSameOrigin, viewerOf } from './auth.ts';
 import type { Gateway } from './deps.ts';
-import type { SessionDirectory } from './directory/session-directory.ts';
 import { errorText } from './error-text.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import { refuse } from './gateway-parts.ts';
 import type { ViewerSocket } from './handover/viewer-socket.ts';
-import { PacedSocket } from './handover/viewer-socket.ts';
-import type { Viewers } from './handover/viewers.ts';
 
 /** The part of `ws` that the route uses besides sending. */
 interface RouteSocket extends ViewerSocket {
@@ -27,7 +26,7 @@ export function parseFrom(text: string | undefined): JoinFrom | undefined {
 const hidden: object = { hide: true };
 
 /** `GET /v1/sessions/:sessionId/live`: the stream of one session over a WebSocket. Refusals are close codes: a page cannot see the status of a failed upgrade. */
-export function registerLiveRoute(scope: FastifyInstance, gateway: Gateway, directory: SessionDirectory, viewers: Viewers): void {
+export function registerLiveRoute(scope: FastifyInstance, parts: GatewayParts): void {
   scope.route({
     method: 'GET',
     url: '/v1/sessions/:sessionId/live',
@@ -38,45 +37,27 @@ export function registerLiveRoute(scope: FastifyInstance, gateway: Gateway, dire
     },
     wsHandler: (socket: unknown, request: FastifyRequest) => {
       const ws = socket as RouteSocket;
-      void serve(gateway, directory, viewers, ws, request).catch((error: unknown) => {
-        gateway.logger.error({ error: errorText(error) }, 'a viewer was lost');
+      void serve(parts, ws, request).catch((error: unknown) => {
+        parts.gateway.logger.error({ error: errorText(error) }, 'a viewer was lost');
         refuse(ws, 'internal');
       });
     },
   });
 }
 
-async function serve(
-  gateway: Gateway,
-  directory: SessionDirectory,
-  viewers: Viewers,
-  ws: RouteSocket,
-  request: FastifyRequest,
-): Promise<void> {
+async function serve(parts: GatewayParts, ws: RouteSocket, request: FastifyRequest): Promise<void> {
   const gone = new AbortController();
   ws.on('close', () => gone.abort());
   ws.on('error', () => gone.abort());
 
-  const person = personOf(request, gateway);
+  const person = personOf(request, parts.gateway);
   if (!isSameOrigin(request)) return refuse(ws, 'forbidden');
   if (person === undefined) return refuse(ws, 'unauthorized');
   const { sessionId } = request.params as { sessionId: string };
   const query = request.query as { from?: string | string[] };
   const from = Array.isArray(query.from) ? undefined : parseFrom(query.from);
   if (from === undefined) return refuse(ws, 'invalid_request');
-  if (viewers.isFull) return refuse(ws, 'overloaded');
-  const session = isSessionId(sessionId) ? await directory.session(person.projectId, sessionId) : null;
-  if (session === null) return refuse(ws, 'session_not_found');
-  if (typeof from === 'object' && !(await hasGivenOut(gateway, sessionId, from.after))) return refuse(ws, 'position_gone');
-  if (viewers.isFull) return refuse(ws, 'overloaded');
-  if (gone.signal.aborted) return;
-  await viewers.serve(person, session, from, new PacedSocket(ws), gone.signal);
-}
-
-/** False for a position of another log, or of one that was wiped: offsets grow, so what is not below the end has never been. */
-async function hasGivenOut({ log }: Gateway, sessionId: string, position: Position): Promise<boolean> {
-  const { next } = await log.bounds('playhead.uploads', partitionOf(sessionId, log.partitions));
-  return position.offset < next;
+  await parts.admit(person, sessionId, from, ws, gone.signal);
 }
 
 function personOf(request: FastifyRequest, gateway: Gateway): Person | undefined {
@@ -86,8 +67,4 @@ function personOf(request: FastifyRequest, gateway: Gateway): Person | undefined
     if (error instanceof PlayheadError) return undefined;
     throw error;
   }
-}
-
-function refuse(socket: ViewerSocket, reason: CloseReason): void {
-  socket.close(CLOSE_CODES[reason], reason);
 }

@@ -1,19 +1,15 @@
 import cookie from '@fastify/cookie';
 import websocket from '@fastify/websocket';
-import { CLOSE_CODES, PlayheadError } from '@playhead/schemas';
+import { PlayheadError } from '@playhead/schemas';
 import type { FastifyError, FastifyInstance } from 'fastify';
-import type { Gateway, LiveGatewayDeps } from './deps.ts';
+import type { LiveGatewayDeps } from './deps.ts';
 import { Feed } from './directory/feed.ts';
-import { SessionDirectory } from './directory/session-directory.ts';
 import { errorText } from './error-text.ts';
-import { Viewers } from './handover/viewers.ts';
+import { GatewayParts } from './gateway-parts.ts';
 import { registerLiveRoute } from './live-route.ts';
 import { BlockLists } from './read-api/block-lists.ts';
 import { registerBlockRoutes } from './read-api/block-routes.ts';
 import { registerSessionRoutes } from './read-api/session-routes.ts';
-import { DEFAULT_SETTINGS } from './settings.ts';
-import { Leases } from './watches/leases.ts';
-import { Windows } from './window/windows.ts';
 
 /** A viewer has nothing to say: anything longer than a control frame closes its connection. */
 const VIEWER_MESSAGE_BYTES_MAX = 1024;
@@ -25,24 +21,18 @@ const VIEWER_MESSAGE_BYTES_MAX = 1024;
  * `@fastify/cookie` and `@fastify/websocket` are registered unless the app has them.
  */
 export async function registerLiveGateway(app: FastifyInstance, deps: LiveGatewayDeps): Promise<void> {
-  const gateway: Gateway = { ...deps, settings: { ...DEFAULT_SETTINGS, ...deps.settings } };
-  const directory = new SessionDirectory(gateway);
-  const windows = new Windows(gateway);
-  const leases = new Leases(gateway);
+  const parts = new GatewayParts(deps);
+  const { gateway, directory } = parts;
   const feed = new Feed(gateway, directory);
-  const viewers = new Viewers(gateway, directory, windows, leases);
 
   await app.register(async (scope) => {
     // Before the socket plugin's own hook, which closes what is still open without a code.
     scope.addHook('preClose', (done) => {
-      viewers.close(CLOSE_CODES.going_away, 'going_away');
+      parts.dismiss();
       feed.close();
       done();
     });
-    scope.addHook('onClose', async () => {
-      leases.close();
-      await Promise.all([windows.close(), directory.close()]);
-    });
+    scope.addHook('onClose', () => parts.close());
     if (!scope.hasRequestDecorator('cookies')) await scope.register(cookie);
     if (!scope.hasDecorator('websocketServer')) await scope.register(websocket, { options: { maxPayload: VIEWER_MESSAGE_BYTES_MAX } });
 
@@ -58,9 +48,9 @@ export async function registerLiveGateway(app: FastifyInstance, deps: LiveGatewa
     });
     registerSessionRoutes(scope, gateway, directory, feed);
     registerBlockRoutes(scope, gateway, directory, new BlockLists(gateway));
-    registerLiveRoute(scope, gateway, directory, viewers);
+    registerLiveRoute(scope, parts);
   });
-  directory.start();
+  parts.start();
 }
 
 function knownError(error: FastifyError | PlayheadError): PlayheadError {
