@@ -138,7 +138,7 @@ describe('one flush', () => {
 
   test('[FC12] counts are by kind, an odd signal is a custom one, and pages come from facts and navigations', async () => {
     const odd = (text: string) => ({ ...aSignalFrame(), payload: new TextEncoder().encode(text) });
-    const kinds = ['click', 'tap', 'input', 'navigation', 'console', 'request', 'error', 'crash', 'custom'] as const;
+    const kinds = ['click', 'tap', 'input', 'navigation', 'console', 'request', 'error', 'crash', 'custom', 'gap'] as const;
     const signals = kinds.map((kind) => aSignalFrame(START_MS, { kind, url: `https://shop.example/${kind}` }));
     // Past the decoder, which takes no such frames: an older or foreign one might.
     const readUpload: NonNullable<CompactorDeps['readUpload']> = async ({ body }) => ({
@@ -151,7 +151,7 @@ describe('one flush', () => {
     ];
     const { flush } = await flushOf(uploads, { readUpload });
     expect(flush.blocks[0]?.counts).toEqual({
-      frames: 12,
+      frames: 13,
       images: 0,
       keyframes: 0,
       clicks: 2,
@@ -162,6 +162,7 @@ describe('one flush', () => {
       errors: 1,
       crashes: 1,
       customs: 4,
+      gaps: 1,
     });
     expect(flush.blocks[0]?.pages).toEqual(['https://shop.example/', 'https://shop.example/navigation', 'https://shop.example/next']);
     expect(flush.blocks[0]?.facts).toEqual({ url: 'https://shop.example/next', plan: 'b' });

@@ -1,12 +1,14 @@
 import { encodeBlock, LIMITS, NO_OFFSET, nextOffset } from '@playhead/schemas';
 import { anUpload, EXAMPLE_SESSION, uploadsOf } from '@playhead/testkit';
 import { compressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PendingFlush } from '../src/compactor/core/pending-flush.ts';
 import type { EncodeBlock } from '../src/compactor/core/session-block.ts';
 import { encodeSession } from '../src/compactor/core/session-block.ts';
 import { parseSignal } from '../src/core/parse-signal.ts';
 
+const T0 = Date.UTC(2026, 0, 15, 12);
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('encodeSession', () => {
@@ -59,6 +61,35 @@ describe('parseSignal', () => {
   test('fields of a wrong type are left out and texts are cut', () => {
     const signal = { kind: 'click', selector: 5, text: 'x'.repeat(2_000), url: null, x: '3', y: 4, more: true };
     expect(parseSignal(bytesOf(JSON.stringify(signal)))).toEqual({ kind: 'click', text: 'x'.repeat(LIMITS.signalTextCharsMax), y: 4 });
+  });
+
+  test('a gap keeps what it tells, also a reason that nobody here knows; what cannot be is left out', () => {
+    const parsed = (fields: object): unknown => parseSignal(bytesOf(JSON.stringify({ kind: 'gap', ...fields })));
+    const gap = { reason: 'buffer_full', fromMs: T0, toMs: T0 + 5, frames: 3, bytes: 0, track: 'image' };
+    expect(parsed(gap)).toEqual({ kind: 'gap', ...gap });
+    expect(parsed({ reason: 'solar_flare', value: 'x' })).toEqual({ kind: 'gap', reason: 'solar_flare', value: 'x' });
+    expect(parsed({ reason: 'Not a word', fromMs: 7, toMs: 2 ** 43, frames: 1.5, bytes: -1, track: 'sound' })).toEqual({ kind: 'gap' });
+    expect(parsed({ fromMs: T0 + 9.7, toMs: T0, frames: '3' })).toEqual({ kind: 'gap', fromMs: T0 + 9 });
+  });
+
+  test('only a gap tells what a gap tells', () => {
+    expect(parseSignal(bytesOf(JSON.stringify({ kind: 'click', reason: 'refused', fromMs: T0, frames: 1 })))).toEqual({ kind: 'click' });
+  });
+
+  test('whatever is recorded, what is read of it is bounded and plain', () => {
+    const field = fc.oneof(fc.jsonValue(), fc.double(), fc.constantFrom('refused', 'dom', T0));
+    const names = ['reason', 'fromMs', 'toMs', 'frames', 'bytes', 'track'];
+    const gap = fc.dictionary(fc.constantFrom(...names), field);
+    fc.assert(
+      fc.property(gap, (fields) => {
+        const signal = parseSignal(bytesOf(JSON.stringify({ kind: 'gap', ...fields })));
+        expect(signal.kind).toBe('gap');
+        expect(signal.reason ?? 'fault').toMatch(/^[a-z0-9_]{1,40}$/);
+        for (const number of [signal.fromMs, signal.toMs, signal.frames, signal.bytes])
+          expect(Number.isSafeInteger(number ?? 0)).toBe(true);
+        expect((signal.fromMs ?? 0) <= (signal.toMs ?? Number.POSITIVE_INFINITY)).toBe(true);
+      }),
+    );
   });
 });
 

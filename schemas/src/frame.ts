@@ -34,8 +34,40 @@ export interface PositionedFrame extends Frame {
   readonly windowId: string;
 }
 
-export const SIGNAL_KINDS = ['click', 'tap', 'input', 'navigation', 'console', 'request', 'error', 'crash', 'custom'] as const;
+export const SIGNAL_KINDS = ['click', 'tap', 'input', 'navigation', 'console', 'request', 'error', 'crash', 'custom', 'gap'] as const;
 export type SignalKind = (typeof SIGNAL_KINDS)[number];
+
+/**
+ * Why a recorder has a gap. Readers take any other word of this form as well ({@link isGapReason}): a recorder may know more
+ * than they do.
+ *
+ * - `background`: the app was in the background, or the browser had frozen the page
+ * - `buffer_full`: more waited to be sent than the recorder may hold
+ * - `refused`: ingest refused an upload for good
+ * - `session_over`: the upload came when the session took no more
+ * - `too_large`: a single frame was larger than any may be
+ * - `keyframe_lost`: no keyframe could be taken, and nothing can be drawn before the next one
+ * - `page_left`: the page was left before all of it could be sent
+ * - `too_many_signals`: more signals of one kind (`value`) than are recorded
+ * - `fault`: the recorder could not take down something that happened
+ */
+export const GAP_REASONS = [
+  'background',
+  'buffer_full',
+  'refused',
+  'session_over',
+  'too_large',
+  'keyframe_lost',
+  'page_left',
+  'too_many_signals',
+  'fault',
+] as const;
+export type GapReason = (typeof GAP_REASONS)[number];
+
+/** A word that can be a reason. */
+export function isGapReason(value: unknown): value is string {
+  return typeof value === 'string' && /^[a-z][a-z0-9_]{0,39}$/.test(value);
+}
 
 /** A fact about the session that is not a picture: the payload of a `signal` frame. Strings are cut by the recorder (LIMITS.signalTextCharsMax). */
 export interface Signal {
@@ -49,4 +81,14 @@ export interface Signal {
   /** Place in the viewport, CSS px. */
   readonly x?: number;
   readonly y?: number;
+  /** Of a `gap`: a {@link GapReason}, or the word of a recorder that knows more. */
+  readonly reason?: string;
+  /** Of a `gap`: the moments between which something is missing, Unix ms by the recorder's clock. */
+  readonly fromMs?: number;
+  readonly toMs?: number;
+  /** Of a `gap`: how many frames and bytes (before compression) are missing; absent where nobody knows. */
+  readonly frames?: number;
+  readonly bytes?: number;
+  /** Of a `gap`: the track of all that is missing; absent where it is of several, or unknown. */
+  readonly track?: Track;
 }

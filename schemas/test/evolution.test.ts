@@ -61,6 +61,16 @@ describe("today's schemas", () => {
     expect(Object.keys(V1_FILES).toSorted()).toEqual([...TOPIC_NAMES].toSorted());
   });
 
+  it('are read with the schemas of version 1 where they were others', () => {
+    const kept = new URL('../src/records/v1/', import.meta.url);
+    const names = readdirSync(kept);
+    expect(names).toEqual(['Flush.avsc']);
+    for (const name of names) {
+      const copy = readFileSync(new URL(name.replace('.avsc', '.json'), FOLDER), 'utf8');
+      expect(JSON.parse(readFileSync(new URL(name, kept), 'utf8'))).toEqual(JSON.parse(copy));
+    }
+  });
+
   it.each(TOPIC_NAMES)('%s can read version 1', (topic) => {
     expect(() => checkBackward(topic, AVRO_SCHEMAS[topic])).not.toThrow();
   });

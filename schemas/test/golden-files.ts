@@ -44,7 +44,7 @@ export const GOLDEN: Readonly<Record<string, () => Uint8Array>> = {
   'wire-frames.v1': () => encodeFramesMessage(MESSAGE),
   ...Object.fromEntries(
     (Object.keys(RECORDS) as Topic[]).flatMap((topic) =>
-      RECORDS[topic].map((record, i) => [`${topic}.${i}.v1`, () => avroCodec.encode(topic, record)] as const),
+      RECORDS[topic].map((record, i) => [`${topic}.${i}.v2`, () => avroCodec.encode(topic, record)] as const),
     ),
   ),
 };
@@ -54,6 +54,11 @@ export const COMPRESSED: Readonly<Record<string, () => Uint8Array>> = {
   'block.v1': () => encodeBlock(POSITIONED, zstd).bytes,
   'frame-index.v1': () => encodeBlock(POSITIONED, zstd).frameIndex,
 };
+
+/** What earlier versions wrote. */
+export const EARLIER: readonly string[] = (Object.keys(RECORDS) as Topic[]).flatMap((topic) =>
+  RECORDS[topic].map((_, i) => `${topic}.${i}.v1`),
+);
 
 export function readGolden(name: string): Uint8Array {
   return new Uint8Array(Buffer.from(readFileSync(new URL(`${name}.hex`, FOLDER), 'utf8').replaceAll('\n', ''), 'hex'));

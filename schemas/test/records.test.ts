@@ -80,7 +80,7 @@ const anyUpload: fc.Arbitrary<Upload> = fc.record(
 describe('Avro records', () => {
   it.each(ONE_PER_TOPIC)('%s comes back as it was, as plain data', (topic, record) => {
     const bytes = avroCodec.encode(topic, record);
-    expect(bytes[0]).toBe(1);
+    expect(bytes[0]).toBe(2);
     expect(avroCodec.decode(topic, bytes)).toStrictEqual(record);
   });
 
@@ -194,7 +194,7 @@ describe('foreign bytes', () => {
   });
 
   it('another version is a BytesFault', () => {
-    expect(() => avroCodec.decode('playhead.watches', Uint8Array.of(2, 0, 0, 0, 0))).toThrow(/version 2/);
+    expect(() => avroCodec.decode('playhead.watches', Uint8Array.of(3, 0, 0, 0, 0))).toThrow(/version 3/);
   });
 
   it('an array that claims 2^50 items costs nothing', () => {

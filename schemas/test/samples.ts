@@ -94,6 +94,7 @@ const flush: Flush = {
         errors: 6,
         crashes: 7,
         customs: 9,
+        gaps: 10,
       },
       uploads: 3,
       duplicates: 1,

@@ -1,11 +1,12 @@
 import { TABLES } from './migrations/001-tables.ts';
 import { VIEWS } from './migrations/002-views.ts';
+import { GAPS } from './migrations/003-gaps.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Placement } from './placement.ts';
 import { onCluster } from './placement.ts';
 import type { SqlClient, SqlRow } from './sql-client.ts';
 
-export const MIGRATIONS: readonly Migration[] = [TABLES, VIEWS];
+export const MIGRATIONS: readonly Migration[] = [TABLES, VIEWS, GAPS];
 
 /**
  * What has to be there before the first step. The record of the steps is never replicated: it says what this server was

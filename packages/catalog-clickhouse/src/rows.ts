@@ -17,6 +17,7 @@ const COUNT_NAMES = [
   'errors',
   'crashes',
   'customs',
+  'gaps',
 ] as const satisfies readonly (keyof SessionCounts)[];
 
 /** Columns of `stored_blocks` that `blockOfRow` reads. */
@@ -118,11 +119,13 @@ export function sessionOfRow(row: SqlRow): SessionInfo {
 }
 
 /** Columns of `stored_events` that `signalOfRow` reads. */
-export const EVENT_COLUMNS =
-  'project_id, session_id, window_id, upload_offset, frame_index, timestamp_ms, kind, selector, text, url, value, x, y';
+export const EVENT_COLUMNS = [
+  'project_id, session_id, window_id, upload_offset, frame_index, timestamp_ms, kind, selector, text, url, value, x, y, reason',
+  'missing_from_ms, missing_to_ms, missing_frames, missing_bytes, missing_track',
+].join(', ');
 
 export function rowOfSignal(row: SignalRow): SqlRow {
-  const { kind, selector, text, url, value, x, y } = row.signal;
+  const { kind, selector, text, url, value, x, y, reason, fromMs, toMs, frames, bytes, track } = row.signal;
   return {
     project_id: row.projectId,
     session_id: row.sessionId,
@@ -137,13 +140,29 @@ export function rowOfSignal(row: SignalRow): SqlRow {
     value,
     x,
     y,
+    reason,
+    missing_from_ms: fromMs,
+    missing_to_ms: toMs,
+    missing_frames: frames,
+    missing_bytes: bytes,
+    missing_track: track,
   };
 }
 
+/** Fields of a signal and the columns they are in. Servers may write 64-bit integers as text: those are numbers here. */
+const SIGNAL_FIELDS = [
+  ...(['selector', 'text', 'url', 'value', 'x', 'y', 'reason'] as const).map((name) => [name, name, (value: unknown) => value] as const),
+  ['fromMs', 'missing_from_ms', toNumber],
+  ['toMs', 'missing_to_ms', toNumber],
+  ['frames', 'missing_frames', toNumber],
+  ['bytes', 'missing_bytes', toNumber],
+  ['track', 'missing_track', (value: unknown) => value],
+] as const;
+
 export function signalOfRow(row: SqlRow): SignalRow {
   const kind: SignalKind = SIGNAL_KINDS.find((known) => known === row.kind) ?? 'custom';
-  const parts = (['selector', 'text', 'url', 'value', 'x', 'y'] as const).filter((name) => row[name] !== null);
-  const signal: Signal = { kind, ...Object.fromEntries(parts.map((name) => [name, row[name]])) };
+  const told = SIGNAL_FIELDS.filter(([, column]) => row[column] !== null);
+  const signal: Signal = { kind, ...Object.fromEntries(told.map(([field, column, read]) => [field, read(row[column])])) };
   return {
     projectId: toText(row.project_id),
     sessionId: toText(row.session_id),

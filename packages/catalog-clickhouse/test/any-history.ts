@@ -1,6 +1,6 @@
 import type { Catalog, PositionedFact, SignalRow } from '@playhead/ports';
 import type { Flush, FlushBlock } from '@playhead/schemas';
-import { END_REASONS, SIGNAL_KINDS, toOffset } from '@playhead/schemas';
+import { END_REASONS, GAP_REASONS, SIGNAL_KINDS, TRACKS, toOffset } from '@playhead/schemas';
 import { memoryCatalog } from '@playhead/testkit';
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
@@ -31,7 +31,7 @@ type Entry = typeof entry extends fc.Arbitrary<infer T> ? T : never;
 function blockOf(from: Entry, first: number, last: number): FlushBlock {
   const { session: identity, times, counts, ...rest } = from;
   const [frames, clicks, errors, uploads] = counts;
-  const none = { images: 0, keyframes: 0, inputs: 0, navigations: 0, consoles: 0, requests: 0, crashes: 0, customs: 0 };
+  const none = { images: 0, keyframes: 0, inputs: 0, navigations: 0, consoles: 0, requests: 0, crashes: 0, customs: 0, gaps: uploads };
   return {
     ...identity,
     ...rest,
@@ -57,6 +57,13 @@ const signal = fc.record({
   kind: fc.constantFrom(...SIGNAL_KINDS),
   text: fc.option(word, { nil: undefined }),
   x: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true }), { nil: undefined }),
+  gap: fc.option(
+    fc.record(
+      { reason: fc.constantFrom(...GAP_REASONS), fromMs: time, frames: fc.maxSafeNat(), track: fc.constantFrom(...TRACKS) },
+      { requiredKeys: [] },
+    ),
+    { nil: undefined },
+  ),
 });
 
 const step = fc.oneof(
@@ -94,8 +101,8 @@ async function apply(catalog: Catalog, steps: readonly Step[]): Promise<void> {
       gap: one.gap ? { firstOffset: toOffset(prev + 1), lastOffset: toOffset(first - 1) } : null,
       blocks: one.blocks.map((from) => blockOf(from, first, last)),
     };
-    const signals = one.signals.map(({ session: identity, index, kind, text, x }): SignalRow => {
-      const parts = { ...(text === undefined ? {} : { text }), ...(x === undefined ? {} : { x: x + 0 }) };
+    const signals = one.signals.map(({ session: identity, index, kind, text, x, gap }): SignalRow => {
+      const parts = { ...(text === undefined ? {} : { text }), ...(x === undefined ? {} : { x: x + 0 }), ...gap };
       return { ...identity, windowId: 'w', position: { offset: last, index }, timestampMs: T0, signal: { kind, ...parts } };
     });
     for (let time = 0; time < one.times; time++) await catalog.applyFlush(flush, toOffset(at + 1), signals);

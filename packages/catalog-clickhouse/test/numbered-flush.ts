@@ -3,7 +3,18 @@ import type { Flush, FlushBlock } from '@playhead/schemas';
 import { toOffset } from '@playhead/schemas';
 
 const SESSION_IDS = Array.from({ length: 10 }, (_, i) => `session-${i}`);
-const NO_COUNTS = { images: 0, keyframes: 0, inputs: 0, navigations: 0, consoles: 0, requests: 0, errors: 0, crashes: 0, customs: 0 };
+const NO_COUNTS = {
+  images: 0,
+  keyframes: 0,
+  inputs: 0,
+  navigations: 0,
+  consoles: 0,
+  requests: 0,
+  errors: 0,
+  crashes: 0,
+  customs: 0,
+  gaps: 0,
+};
 
 /** The n-th flush (from 0) of a chain in which each covers one offset and holds ten blocks with one click each. */
 export function numberedFlush(n: number): { readonly flush: Flush; readonly signals: readonly SignalRow[] } {

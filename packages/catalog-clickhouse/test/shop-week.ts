@@ -62,6 +62,13 @@ function visit(i: number, startMs: number): Visit {
     acts.push({ kind: 'request', url: 'https://shop.example/api/pay', value: '500' }, { kind: 'error', text: 'payment is undefined' });
   if (i % 4 === 0) for (let click = 0; click < 3; click++) acts.push({ kind: 'click', selector: '.checkout-btn', text: 'Checkout' });
   if (i % 3 === 1) acts.push({ kind: 'navigation', url: 'https://shop.example/thanks' });
+  if (i % 4 === 1) {
+    const missing = { fromMs: startMs + 100, toMs: startMs + 40_000, frames: 35, bytes: 8_400_000 };
+    acts.push(
+      { kind: 'gap', reason: 'buffer_full', ...missing },
+      { kind: 'gap', reason: 'background', fromMs: startMs, toMs: startMs + 20_000 },
+    );
+  }
   const of = (kind: Signal['kind']): number => acts.filter((signal) => signal.kind === kind).length;
   const counts: SessionCounts = {
     frames: acts.length + 2,
@@ -75,6 +82,7 @@ function visit(i: number, startMs: number): Visit {
     errors: of('error'),
     crashes: 0,
     customs: 0,
+    gaps: of('gap'),
   };
   const lastMs = startMs + acts.length * 200;
   const block: FlushBlock = {

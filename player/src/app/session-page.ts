@@ -164,6 +164,7 @@ function glyphOf(mark: TimelineMark): IconName {
     case 'console':
     case 'request':
     case 'custom':
+    case 'gap':
       return 'note';
   }
 }

@@ -29,6 +29,7 @@ const KIND_TEXT: Record<SignalKind, string> = {
   error: 'Error',
   crash: 'Crash',
   custom: 'Event',
+  gap: 'Gap',
 };
 
 /** What hides what where two marks meet: higher wins. 0 is not shown on the timeline. */
@@ -42,6 +43,8 @@ const WEIGHT: Record<SignalKind, number> = {
   input: 1,
   console: 0,
   request: 0,
+  // Shown as a stretch of its own.
+  gap: 0,
 };
 
 function isSignalKind(value: unknown): value is SignalKind {

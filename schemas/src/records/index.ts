@@ -22,14 +22,14 @@ import type {
  * The records of every topic as bytes: plain Avro binary behind one byte.
  *
  *     ┌────────┬─────────────────────────┐
- *     │ u8 = 1 │ Avro binary of the .avsc │
+ *     │ u8 = 2 │ Avro binary of the .avsc │
  *     └────────┴─────────────────────────┘
  *
- * The byte is the version of all schemas together: it grows when a schema changes, and the old file stays beside the new
- * one, so that every record ever written is read. For Node only: the `.avsc` files are read from disk, because Node
- * imports no JSON under that name. The rest of this package, which browsers use, does not import this file.
+ * The byte is the version of all schemas together: it grows when a schema changes, and the old file stays in a folder of
+ * its version, so that every record ever written is read. For Node only: the `.avsc` files are read from disk, because
+ * Node imports no JSON under that name. The rest of this package, which browsers use, does not import this file.
  */
-const RECORDS_VERSION = 1;
+const RECORDS_VERSION = 2;
 const VERSION_BYTES = 1;
 
 function readSchema(name: string): Schema {
@@ -44,6 +44,9 @@ export const AVRO_SCHEMAS: Readonly<Record<Topic, Schema>> = {
   'playhead.watches': readSchema('Watch'),
   'playhead.rejected': readSchema('Rejected'),
 };
+
+/** Of each earlier version the schemas that were others than today's. */
+const EARLIER: ReadonlyMap<number, Partial<Record<Topic, Schema>>> = new Map([[1, { 'playhead.flushes': readSchema('v1/Flush') }]]);
 
 /** A record of a topic as avsc takes and gives it: bytes are Buffers, enum symbols have no hyphens, a union names its branch. */
 interface Shape<Code> {
@@ -166,9 +169,18 @@ export function avroReader<T extends Topic>(topic: T, writer: Schema = AVRO_SCHE
   };
 }
 
-const READERS = Object.fromEntries(Object.keys(AVRO_SCHEMAS).map((topic) => [topic, avroReader(topic as Topic)])) as {
-  readonly [T in Topic]: AvroReader<T>;
-};
+type Readers = { readonly [T in Topic]: AvroReader<T> };
+
+function readersOf(schemas: Partial<Record<Topic, Schema>>): Readers {
+  return Object.fromEntries(
+    Object.keys(AVRO_SCHEMAS).map((topic) => [topic, avroReader(topic as Topic, schemas[topic as Topic])]),
+  ) as Readers;
+}
+
+/** By version. */
+const READERS: ReadonlyMap<number, Readers> = new Map(
+  [...EARLIER, [RECORDS_VERSION, {}] as const].map(([version, schemas]) => [version, readersOf(schemas)]),
+);
 
 /** Encodes and decodes the records of every topic. */
 export const avroCodec = {
@@ -186,8 +198,9 @@ export const avroCodec = {
    */
   decode<T extends Topic>(topic: T, bytes: Uint8Array): TopicRecords[T] {
     const version = new ByteReader(bytes).u8();
-    if (version !== RECORDS_VERSION) throw new BytesFault(`record of version ${version}`, 0);
-    return READERS[topic](bytes, VERSION_BYTES);
+    const readers = READERS.get(version);
+    if (readers === undefined) throw new BytesFault(`record of version ${version}`, 0);
+    return readers[topic](bytes, VERSION_BYTES);
   },
 };
 

@@ -111,6 +111,8 @@ export interface SessionCounts {
   readonly errors: number;
   readonly crashes: number;
   readonly customs: number;
+  /** Gaps that the recorder told. What the log lost is not among them: see {@link FlushGap}. */
+  readonly gaps: number;
 }
 
 /** The counts of a session in which nothing was counted. */
@@ -126,6 +128,7 @@ export const NO_COUNTS: SessionCounts = {
   errors: 0,
   crashes: 0,
   customs: 0,
+  gaps: 0,
 };
 
 /** What one flush holds of one session: where the block is, and what the catalog needs to know of it. */

@@ -162,7 +162,7 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
 
     test('[CA4] counts and bytes are sums, windows are distinct, the duration is between the frames', async () => {
       const one = counts({ frames: 2, images: 1, keyframes: 1, clicks: 1, inputs: 2, navigations: 3, consoles: 4 });
-      const two = counts({ frames: 5, clicks: 10, requests: 5, errors: 6, crashes: 7, customs: 8 });
+      const two = counts({ frames: 5, clicks: 10, requests: 5, errors: 6, crashes: 7, customs: 8, gaps: 9 });
       const quiet = { blockLength: 0, firstTimestampMs: 0, lastTimestampMs: 0, counts: counts({ frames: 0 }), bytesReceived: 7 };
       const blocks = [
         aFlushBlock('session-a', 5, { counts: one, windows: ['w1', 'w2'], firstTimestampMs: T0 + 50, lastTimestampMs: T0 + 70 }),
@@ -186,7 +186,7 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
         endReason: null,
         live: true,
         durationMs: 60,
-        counts: { ...sum, requests: 5, errors: 6, crashes: 7, customs: 8 },
+        counts: { ...sum, requests: 5, errors: 6, crashes: 7, customs: 8, gaps: 9 },
         bytes: 2007,
         windows: 3,
         pages: [],
@@ -317,6 +317,15 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
         aSignalRow('session-a', 9, 10, { kind: 'click', selector: '.checkout-btn', text: 'Pay', x: 10.5, y: -3 }),
         aSignalRow('session-a', 9, 9, { kind: 'navigation', url: '/cart' }, { windowId: 'w2' }),
         aSignalRow('session-a', 9, 2, { kind: 'request', url: '/api', value: '500', text: 'GET' }),
+        aSignalRow('session-a', 9, 1, {
+          kind: 'gap',
+          reason: 'buffer_full',
+          fromMs: T0,
+          toMs: T0 + 1,
+          frames: 0,
+          bytes: 2 ** 40,
+          track: 'dom',
+        }),
         aSignalRow('session-a', 9, 0, { kind: 'tap' }),
       ];
       const flush = aChainedFlush(-1, 0, 10, [aFlushBlock('session-a', 9)]);

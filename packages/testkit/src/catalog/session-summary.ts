@@ -90,6 +90,7 @@ function addCounts(a: SessionCounts, b: SessionCounts): SessionCounts {
     errors: a.errors + b.errors,
     crashes: a.crashes + b.crashes,
     customs: a.customs + b.customs,
+    gaps: a.gaps + b.gaps,
   };
 }
 

@@ -14,6 +14,7 @@ const COUNT_OF_SIGNAL: Readonly<Record<SignalKind, keyof SessionCounts>> = {
   error: 'errors',
   crash: 'crashes',
   custom: 'customs',
+  gap: 'gaps',
 };
 
 /** How many signals stand behind the counts of a block: 0 says that there is nothing to fetch. */
