@@ -16,7 +16,7 @@ import { inflateZstd } from './inflate-zstd.ts';
  *
  * - frame index: `formats/frame-index.ts`; the same bytes are in the flush record.
  * - pieces: zstd frames, one behind the other. A piece holds text frames of one window and one track in order of position;
- *   a DOM keyframe begins a piece, and a piece ends before it passes PIECE_RAW_BYTES (one larger frame has a piece alone).
+ *   a DOM keyframe begins a piece (the first part of one does), and a piece ends before it passes PIECE_RAW_BYTES (one larger frame has a piece alone).
  * - pictures: as they came, one behind the other; byte-identical ones lie there once.
  *
  * So one picture is one range of the block, and the way from a keyframe is a run of whole pieces.
@@ -68,8 +68,8 @@ export function encodeBlock(frames: readonly PositionedFrame[], compress: Compre
 
   const pictures = new PictureShelf(end);
   const entries = frames.map((frame, i): FrameEntry => {
-    const { position, windowId, track, keyframe, timestampMs, payload } = frame;
-    const common = { position, windowId, track, keyframe, timestampMs, length: payload.length };
+    const { payload, ...facts } = frame;
+    const common = { ...facts, length: payload.length };
     const place = cut.places[i];
     if (place) return { ...common, piece: place.piece, offset: place.offset, width: 0, height: 0 };
     const { width, height } = imageSize(payload) ?? { width: 0, height: 0 };
@@ -142,7 +142,7 @@ export function framesOfBlock(
 ): PositionedFrame[] {
   const inflated = new Map<number, Uint8Array>();
   return entries.map((entry) => {
-    const { position, windowId, track, keyframe, timestampMs, piece: number } = entry;
+    const number = entry.piece;
     let source = number < 0 ? bytes : inflated.get(number);
     if (source === undefined) {
       const piece = index.pieces[number];
@@ -151,7 +151,7 @@ export function framesOfBlock(
       source = inflatePiece(piece, bytes.subarray(piece.offset, piece.offset + piece.length), decompress);
       inflated.set(number, source);
     }
-    return { position, windowId, track, keyframe, timestampMs, payload: framePayload(entry, source) };
+    return frameOfEntry(entry, framePayload(entry, source));
   });
 }
 
@@ -182,6 +182,12 @@ export function framePayload(entry: FrameEntry, source: Uint8Array): Uint8Array 
   const end = entry.offset + entry.length;
   if (end > source.length) throw new BlockFault('length', `a frame ends at byte ${end} of ${source.length}`);
   return source.subarray(entry.offset, end);
+}
+
+/** The frame that an entry of the index describes. */
+export function frameOfEntry(entry: FrameEntry, payload: Uint8Array): PositionedFrame {
+  const { position, windowId, track, keyframe, timestampMs, part } = entry;
+  return { position, windowId, track, keyframe, timestampMs, payload, ...(part && { part }) };
 }
 
 interface Piece {

@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   frame_empty: { status: 422, retryable: false, text: 'A frame has no bytes.' },
   frame_not_image: { status: 422, retryable: false, text: 'A frame that should be a picture is not one.' },
   frame_not_json: { status: 422, retryable: false, text: 'A frame that should be JSON is not.' },
+  frame_part_invalid: { status: 422, retryable: false, text: 'A frame is called a part where there can be none.' },
   frame_track_unknown: { status: 422, retryable: false, text: 'A frame has an unknown track.' },
   timestamp_out_of_range: { status: 422, retryable: false, text: 'A timestamp is in another unit, before the epoch, or too far ahead.' },
   too_many_frames: { status: 422, retryable: false, text: 'The upload has more frames than the limit.' },

@@ -18,6 +18,8 @@ export function trackOf(code: number): Track | undefined {
  * - `image`: the bytes of one JPEG, PNG or WebP picture; always a keyframe
  * - `signal`: UTF-8 JSON of a {@link Signal}
  * - `hierarchy`: UTF-8 JSON of a view hierarchy
+ *
+ * A `dom` frame that is too large to travel alone travels as parts (`frame-parts.ts`); each is a frame here.
  */
 export interface Frame {
   readonly track: Track;
@@ -26,6 +28,47 @@ export interface Frame {
   /** Unix time in ms by the recorder's clock. */
   readonly timestampMs: number;
   readonly payload: Uint8Array;
+  /** Absent: the frame is whole. */
+  readonly part?: FramePart | undefined;
+}
+
+/** Which part of a frame this is. All parts have the frame's time; only the first can be a keyframe. */
+export interface FramePart {
+  /** From 0; below FRAME_PARTS_MAX. */
+  readonly number: number;
+  /** The payload goes on in the next frame of this window and track. */
+  readonly continues: boolean;
+}
+
+/** What a frame's flags can number. */
+export const FRAME_PARTS_MAX = 64;
+
+const FLAG_KEYFRAME = 1;
+const FLAG_CONTINUES = 2;
+const PART_UNIT = 4;
+
+/**
+ * The flags of a frame, one byte in every format:
+ *
+ *     ┌──────────────────────────────────────────────────────────────────┬─────────────────────┬────────────────┐
+ *     │ bits 2..7: number of the part, 0 for the first and a whole frame │ bit 1: continues    │ bit 0 keyframe │
+ *     └──────────────────────────────────────────────────────────────────┴─────────────────────┴────────────────┘
+ *
+ * @throws {RangeError} for a part beyond FRAME_PARTS_MAX
+ */
+export function flagsOf({ keyframe, part }: Pick<Frame, 'keyframe' | 'part'>): number {
+  const { number, continues } = part ?? WHOLE;
+  if (!(number >= 0 && number < FRAME_PARTS_MAX)) throw new RangeError(`part ${number} of a frame`);
+  return number * PART_UNIT + (continues ? FLAG_CONTINUES : 0) + (keyframe ? FLAG_KEYFRAME : 0);
+}
+
+const WHOLE: FramePart = { number: 0, continues: false };
+
+/** The reverse, for the flags of one byte. */
+export function readFlags(flags: number): Pick<Frame, 'keyframe' | 'part'> {
+  const keyframe = (flags & FLAG_KEYFRAME) !== 0;
+  if (flags <= FLAG_KEYFRAME) return { keyframe };
+  return { keyframe, part: { number: Math.floor(flags / PART_UNIT), continues: (flags & FLAG_CONTINUES) !== 0 } };
 }
 
 /** A frame in its session. */

@@ -10,6 +10,8 @@ export * from './formats/frame-index.ts';
 export * from './formats/frame-tar.ts';
 export * from './formats/frames.ts';
 export * from './frame.ts';
+export * from './frame-joiner.ts';
+export * from './frame-parts.ts';
 export * from './ids.ts';
 export * from './image-info.ts';
 export * from './inflate-zstd.ts';

@@ -1,3 +1,5 @@
+import { FRAME_PARTS_MAX } from './frame.ts';
+
 /** Every limit of the system, in one place. Units are in the names. Relations are asserted below, at load. */
 export const LIMITS = {
   /** Partitions of the log. Kafka's practical bound for one topic on a small cluster. */
@@ -9,8 +11,14 @@ export const LIMITS = {
   uploadInflatedBytesMax: 64 * 1024 * 1024,
   /** Frames in one upload. */
   uploadFramesMax: 100_000,
-  /** One frame's payload. */
+  /** One frame's payload; of a frame in parts, one part's. */
   frameBytesMax: 48 * 1024 * 1024,
+  /** Our recorder cuts a payload into parts of this size: each is an upload of its own, so no server meets a large one. */
+  framePartBytesMax: 1024 * 1024,
+  /** The largest payload that is joined from parts. A larger frame is dropped by its recorder and shown as missing. */
+  joinedFrameBytesMax: 64 * 1024 * 1024,
+  /** Parts that one player holds at a time, of all windows together, while their frames are not whole. */
+  joiningBytesMax: 128 * 1024 * 1024,
   /** Bytes of uploads that one ingest process holds at a time, waiting for the log. Beyond it: 503. */
   ingestInFlightBytesMax: 128 * 1024 * 1024,
 
@@ -77,9 +85,15 @@ function assertRelation(holds: boolean, relation: string): void {
 
 assertRelation(LIMITS.uploadBytesMax < LIMITS.uploadInflatedBytesMax, 'uploadBytesMax < uploadInflatedBytesMax');
 assertRelation(LIMITS.frameBytesMax < LIMITS.uploadInflatedBytesMax, 'frameBytesMax < uploadInflatedBytesMax');
+assertRelation(LIMITS.framePartBytesMax * FRAME_PARTS_MAX >= LIMITS.joinedFrameBytesMax, 'the largest joined frame has enough parts');
+assertRelation(LIMITS.frameBytesMax <= LIMITS.joinedFrameBytesMax, 'what travels whole could travel in parts');
+assertRelation(LIMITS.joinedFrameBytesMax <= LIMITS.joiningBytesMax, 'the largest joined frame can be joined');
+assertRelation(LIMITS.framePartBytesMax * 2 <= LIMITS.uploadBytesMax, 'a part fits an upload, compressed or not');
+assertRelation(LIMITS.framePartBytesMax * 2 <= LIMITS.viewerBufferBytesMax, 'a part alone does not make a viewer lag');
 assertRelation(LIMITS.uploadInflatedBytesMax < LIMITS.flushBytesMax, 'uploadInflatedBytesMax < flushBytesMax');
 assertRelation(LIMITS.uploadBytesMax * 2 <= LIMITS.ingestInFlightBytesMax, 'two uploads fit in flight');
 assertRelation(LIMITS.recorderHeartbeatMs * 3 < LIMITS.sessionSilenceMs, 'two lost heartbeats do not end a session');
 assertRelation(LIMITS.recorderFlushMs < LIMITS.windowGoodbyeMs * 2, 'a window is not gone before its next batch can come');
 assertRelation(LIMITS.recorderBatchBytesMax < LIMITS.recorderBufferBytesMax, 'a batch fits the buffer');
+assertRelation(LIMITS.recorderBatchBytesMax < LIMITS.framePartBytesMax, 'only what is larger than a batch is cut');
 assertRelation(LIMITS.watchLeaseMs > 2 * LIMITS.recorderFlushMs, 'a lease outlives a slow recorder interval');

@@ -1,7 +1,6 @@
 import { ByteReader, BytesFault, ByteWriter } from './bytes.ts';
-import { FLAG_KEYFRAME } from './formats/frames.ts';
 import type { PositionedFrame } from './frame.ts';
-import { TRACK_CODE, trackOf } from './frame.ts';
+import { flagsOf, readFlags, TRACK_CODE, trackOf } from './frame.ts';
 import { toOffset } from './ids.ts';
 import type { FramesMessage } from './wire.ts';
 import { WIRE_VERSION } from './wire.ts';
@@ -32,7 +31,7 @@ export function encodeFramesMessage(message: FramesMessage): Uint8Array<ArrayBuf
     writer.u32(frame.position.index);
     writer.u16(windowIndex.get(frame.windowId) ?? 0);
     writer.u8(TRACK_CODE[frame.track]);
-    writer.u8(frame.keyframe ? FLAG_KEYFRAME : 0);
+    writer.u8(flagsOf(frame));
     writer.f64(frame.timestampMs);
     writer.u32(frame.payload.length);
     writer.raw(frame.payload);
@@ -64,11 +63,11 @@ export function decodeFramesMessage(bytes: Uint8Array): FramesMessage {
     const index = reader.u32();
     const windowId = windows[reader.u16()];
     const track = trackOf(reader.u8());
-    const flags = reader.u8();
+    const flags = readFlags(reader.u8());
     const timestampMs = reader.f64();
     const payload = reader.raw(reader.u32());
     if (windowId === undefined || track === undefined) throw new BytesFault('a frame names an unknown window or track', at);
-    frames.push({ position: { offset, index }, windowId, track, keyframe: (flags & FLAG_KEYFRAME) !== 0, timestampMs, payload });
+    frames.push({ position: { offset, index }, windowId, track, timestampMs, payload, ...flags });
   }
   if (reader.remaining !== 0) throw new BytesFault('bytes behind the last frame', reader.at);
   return { receivedAtMs, sentAtMs, frames };

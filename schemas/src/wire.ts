@@ -61,7 +61,7 @@ export type ControlMessage =
  *     ├──────────┴────────────┴──────────────────┴──────────────┴─────────────────┴───────────────┤
  *     │ per window: u8 length, ASCII id                                                             │
  *     ├─────────────────────────────────────────────────────────────────────────────────────────────┤
- *     │ per frame: u64 offset, u32 index, u16 window, u8 track, u8 flags (bit 0 keyframe),           │
+ *     │ per frame: u64 offset, u32 index, u16 window, u8 track, u8 flags (flagsOf),                  │
  *     │            f64 timestampMs, u32 length, payload                                              │
  *     └─────────────────────────────────────────────────────────────────────────────────────────────┘
  */

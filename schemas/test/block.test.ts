@@ -21,7 +21,7 @@ import {
   TRACKS,
   toOffset,
 } from '../src/index.ts';
-import { frameOf, jpegOf, NOW_MS, outcomeOf, POSITIONED, textBytes, zstd } from './samples.ts';
+import { anyPart, frameOf, jpegOf, NOW_MS, outcomeOf, POSITIONED, POSITIONED_PARTS, textBytes, zstd } from './samples.ts';
 
 const anyBlockFrames: fc.Arbitrary<PositionedFrame[]> = fc
   .array(
@@ -33,6 +33,7 @@ const anyBlockFrames: fc.Arbitrary<PositionedFrame[]> = fc
       keyframe: fc.boolean(),
       timestampMs: fc.integer({ min: LIMITS.timestampMinMs, max: NOW_MS }),
       payload: fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.constantFrom(jpegOf(10, 20), jpegOf(30, 40))),
+      part: anyPart,
     }),
     { maxLength: 60 },
   )
@@ -213,10 +214,13 @@ describe('a block that is not whole', () => {
 describe('frame index', () => {
   const { frameIndex } = encodeBlock(POSITIONED, zstd);
 
-  it('damaged bytes are a BytesFault or another consistent index', () => {
+  it.each([
+    ['1', frameIndex],
+    ['2', encodeBlock(POSITIONED_PARTS, zstd).frameIndex],
+  ])('damaged bytes of version %s are a BytesFault or another consistent index', (_, intact) => {
     fc.assert(
-      fc.property(fc.nat(frameIndex.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
-        const damaged = frameIndex.slice();
+      fc.property(fc.nat(intact.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const damaged = intact.slice();
         damaged[at] = (damaged[at] ?? 0) ^ flip;
         expect(
           outcomeOf(BytesFault, () => {
@@ -235,8 +239,8 @@ describe('frame index', () => {
 
   it('any bytes are a BytesFault or an index', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (tail) => {
-        expect(outcomeOf(BytesFault, () => decodeFrameIndex(Uint8Array.from([1, ...tail])))).toMatch(/read|fault/);
+      fc.property(fc.constantFrom(1, 2), fc.uint8Array({ maxLength: 200 }), (version, tail) => {
+        expect(outcomeOf(BytesFault, () => decodeFrameIndex(Uint8Array.from([version, ...tail])))).toMatch(/read|fault/);
       }),
       { numRuns: 1000 },
     );

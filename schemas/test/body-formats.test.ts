@@ -149,6 +149,22 @@ describe('faults', () => {
     ['JSON with brackets that do not match', 'frame_not_json', frameOf('dom', NOW_MS, '{"type":3]')],
     ['a JSON scalar', 'frame_not_json', frameOf('hierarchy', NOW_MS, '7')],
     ['seconds instead of ms', 'timestamp_out_of_range', frameOf('dom', Math.floor(NOW_MS / 1000), '{}')],
+    ['a part of a signal', 'frame_part_invalid', { ...frameOf('signal', NOW_MS, '{}'), part: { number: 0, continues: true } }],
+    [
+      'a keyframe that is a later part',
+      'frame_part_invalid',
+      { ...frameOf('dom', NOW_MS, '{}', true), part: { number: 1, continues: true } },
+    ],
+    [
+      'a first part that does not begin JSON',
+      'frame_not_json',
+      { ...frameOf('dom', NOW_MS, '"type":3}'), part: { number: 0, continues: true } },
+    ],
+    [
+      'a last part that does not end JSON',
+      'frame_not_json',
+      { ...frameOf('dom', NOW_MS, '{"type":3'), part: { number: 2, continues: false } },
+    ],
     ['time 0', 'timestamp_out_of_range', frameOf('dom', 0, '{}')],
     ['the far future', 'timestamp_out_of_range', frameOf('dom', NOW_MS + LIMITS.timestampAheadMaxMs + 1, '{}')],
     ['microseconds', 'timestamp_out_of_range', frameOf('dom', NOW_MS * 1000, '{}')],

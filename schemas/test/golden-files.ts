@@ -10,7 +10,7 @@ import {
 } from '../src/index.ts';
 import { avroCodec } from '../src/records/index.ts';
 import type { Topic } from '../src/records/types.ts';
-import { CONTEXT, FRAMES, jpegOf, NOW_MS, POSITIONED, RECORDS, zstd } from './samples.ts';
+import { CONTEXT, FRAMES, jpegOf, NOW_MS, PARTS, POSITIONED, POSITIONED_PARTS, RECORDS, zstd } from './samples.ts';
 
 /**
  * Golden bytes: what version 1 of each format looks like, checked in under `golden/` as hex (32 bytes a line). A file is
@@ -26,6 +26,7 @@ export const PICTURES = [
 ];
 export const TIMED_PICTURES = PICTURES.map(({ offsetMs, jpeg }) => ({ timestampMs: CONTEXT.epochMs + offsetMs, jpeg }));
 export const MESSAGE = { receivedAtMs: NOW_MS, sentAtMs: NOW_MS - 25.5, frames: POSITIONED };
+export const MESSAGE_OF_PARTS = { ...MESSAGE, frames: POSITIONED_PARTS };
 
 export function goldenMarks(): Marks {
   const marks = new Marks();
@@ -37,11 +38,13 @@ export function goldenMarks(): Marks {
 /** The bytes that today's encoders give, by file name. Those that hold compressed pieces are in `COMPRESSED`. */
 export const GOLDEN: Readonly<Record<string, () => Uint8Array>> = {
   'frames.v1': () => encodeFrames(FRAMES),
+  'frames-parts.v1': () => encodeFrames(PARTS),
   'frame-bundle.v1': () => encodeFrameBundle(PICTURES),
   'frame-bundle-le.v1': () => encodeFrameBundleLe(TIMED_PICTURES),
   'frame-tar.v1': () => encodeFrameTar(TIMED_PICTURES),
   'marks.v1': () => goldenMarks().encode(),
   'wire-frames.v1': () => encodeFramesMessage(MESSAGE),
+  'wire-frames-parts.v1': () => encodeFramesMessage(MESSAGE_OF_PARTS),
   ...Object.fromEntries(
     (Object.keys(RECORDS) as Topic[]).flatMap((topic) =>
       RECORDS[topic].map((record, i) => [`${topic}.${i}.v2`, () => avroCodec.encode(topic, record)] as const),
@@ -53,6 +56,8 @@ export const GOLDEN: Readonly<Record<string, () => Uint8Array>> = {
 export const COMPRESSED: Readonly<Record<string, () => Uint8Array>> = {
   'block.v1': () => encodeBlock(POSITIONED, zstd).bytes,
   'frame-index.v1': () => encodeBlock(POSITIONED, zstd).frameIndex,
+  'block-parts.v1': () => encodeBlock(POSITIONED_PARTS, zstd).bytes,
+  'frame-index.v2': () => encodeBlock(POSITIONED_PARTS, zstd).frameIndex,
 };
 
 /** What earlier versions wrote. */

@@ -13,8 +13,8 @@ import {
 } from '../src/index.ts';
 import { avroCodec } from '../src/records/index.ts';
 import type { BodyFormat, Topic } from '../src/records/types.ts';
-import { COMPRESSED, EARLIER, GOLDEN, goldenMarks, MESSAGE, readGolden, TIMED_PICTURES } from './golden-files.ts';
-import { CONTEXT, FRAMES, frameOf, POSITIONED, RECORDS } from './samples.ts';
+import { COMPRESSED, EARLIER, GOLDEN, goldenMarks, MESSAGE, MESSAGE_OF_PARTS, readGolden, TIMED_PICTURES } from './golden-files.ts';
+import { CONTEXT, FRAMES, frameOf, PARTS, POSITIONED, POSITIONED_PARTS, RECORDS } from './samples.ts';
 
 describe('golden bytes', () => {
   it('are all tested here', () => {
@@ -39,29 +39,40 @@ describe('golden bytes', () => {
     },
   );
 
-  it('block v1 is read, and written again byte for byte but for the compressor', () => {
-    const bytes = readGolden('block.v1');
-    expect(decodeBlock(bytes)).toEqual(POSITIONED);
-    const pieces = decodeBlockIndex(bytes).pieces.map(({ offset, length }) => bytes.subarray(offset, offset + length));
-    const again = encodeBlock(POSITIONED, () => pieces.shift() ?? new Uint8Array());
-    expect(Buffer.from(again.bytes).toString('hex')).toBe(Buffer.from(bytes).toString('hex'));
-    expect(Buffer.from(again.frameIndex).toString('hex')).toBe(Buffer.from(readGolden('frame-index.v1')).toString('hex'));
+  it('a body of parts v1 is read', () => {
+    expect(decodeBody('frames', readGolden('frames-parts.v1'), CONTEXT)).toEqual({ frames: PARTS, fault: null });
   });
 
-  it('frame index v1 is read and written', () => {
-    const bytes = readGolden('frame-index.v1');
+  it.each([
+    ['block.v1', 'frame-index.v1', POSITIONED],
+    ['block-parts.v1', 'frame-index.v2', POSITIONED_PARTS],
+  ] as const)('%s is read, and written again byte for byte but for the compressor', (block, frameIndex, frames) => {
+    const bytes = readGolden(block);
+    expect(decodeBlock(bytes)).toEqual(frames);
+    const pieces = decodeBlockIndex(bytes).pieces.map(({ offset, length }) => bytes.subarray(offset, offset + length));
+    const again = encodeBlock(frames, () => pieces.shift() ?? new Uint8Array());
+    expect(Buffer.from(again.bytes).toString('hex')).toBe(Buffer.from(bytes).toString('hex'));
+    expect(Buffer.from(again.frameIndex).toString('hex')).toBe(Buffer.from(readGolden(frameIndex)).toString('hex'));
+  });
+
+  it.each([
+    ['frame-index.v1', 'block.v1', POSITIONED],
+    ['frame-index.v2', 'block-parts.v1', POSITIONED_PARTS],
+  ] as const)('%s is read and written', (frameIndex, block, frames) => {
+    const bytes = readGolden(frameIndex);
     const index = decodeFrameIndex(bytes);
-    expect(index).toEqual(decodeBlockIndex(readGolden('block.v1')));
+    expect(index).toEqual(decodeBlockIndex(readGolden(block)));
     expect(
-      index.frames.map(({ windowId, track, keyframe, timestampMs, position, length }) => ({
+      index.frames.map(({ windowId, track, keyframe, timestampMs, position, part, length }) => ({
         windowId,
         track,
         keyframe,
         timestampMs,
         position,
+        part,
         length,
       })),
-    ).toEqual(POSITIONED.map(({ payload, ...frame }) => Object.assign(frame, { length: payload.length })));
+    ).toEqual(frames.map(({ payload, ...frame }) => ({ ...frame, length: payload.length })));
     expect(encodeFrameIndex(index)).toEqual(bytes);
   });
 
@@ -69,8 +80,9 @@ describe('golden bytes', () => {
     expect(Marks.decode(readGolden('marks.v1')).encode()).toEqual(goldenMarks().encode());
   });
 
-  it('wire message v1 is read', () => {
+  it('wire message v1 is read, with and without parts', () => {
     expect(decodeFramesMessage(readGolden('wire-frames.v1'))).toEqual(MESSAGE);
+    expect(decodeFramesMessage(readGolden('wire-frames-parts.v1'))).toEqual(MESSAGE_OF_PARTS);
   });
 
   it.each(Object.keys(RECORDS) as Topic[])('records v2 of %s are read', (topic) => {

@@ -1,6 +1,7 @@
 import { zstdCompressSync } from 'node:zlib';
+import * as fc from 'fast-check';
 import type { BodyContext, Flush, Frame, PositionedFrame, Track } from '../src/index.ts';
-import { toOffset } from '../src/index.ts';
+import { comparePositions, FRAME_PARTS_MAX, splitFrame, toOffset } from '../src/index.ts';
 import type { TopicRecords } from '../src/records/types.ts';
 
 /** 2024-06-10T06:13:20Z. */
@@ -43,6 +44,22 @@ export const POSITIONED: readonly PositionedFrame[] = [
     windowId: 'window-a',
   },
 ];
+
+/** A keyframe in three parts with a frame of another window between them, then a whole frame. */
+export const PARTS: readonly Frame[] = [
+  ...splitFrame(frameOf('dom', NOW_MS - 2_000, '[{"type":4},{"type":2}]', true), 10),
+  frameOf('dom', NOW_MS - 1_500, '{"type":3}'),
+];
+export const POSITIONED_PARTS: readonly PositionedFrame[] = [
+  ...PARTS.map((frame, i) => Object.assign({ position: { offset: toOffset(7 + i * 2), index: 0 }, windowId: 'window-a' }, frame)),
+  { ...frameOf('dom', NOW_MS - 1_700, '{"type":3}'), position: { offset: toOffset(10), index: 0 }, windowId: 'window-b' },
+].toSorted((a, b) => comparePositions(a.position, b.position));
+
+/** A part as any format can tell it; mostly none. */
+export const anyPart = fc
+  .option(fc.record({ number: fc.nat(FRAME_PARTS_MAX - 1), continues: fc.boolean() }), { nil: undefined, freq: 2 })
+  // The first that does not go on is the whole.
+  .map((part) => (part?.number === 0 && !part.continues ? undefined : part));
 
 /** Runs a decoder: `read` when it answers, `fault` when it throws an error of the class it promises; any other error goes on. */
 export function outcomeOf(faultClass: abstract new (...args: never[]) => Error, decode: () => unknown): 'read' | 'fault' {

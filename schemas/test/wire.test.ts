@@ -17,7 +17,7 @@ import {
   toOffset,
   uuidv7,
 } from '../src/index.ts';
-import { NOW_MS, outcomeOf, POSITIONED } from './samples.ts';
+import { anyPart, NOW_MS, outcomeOf, POSITIONED } from './samples.ts';
 
 const anyPosition = fc.record({ offset: fc.maxSafeNat().map(toOffset), index: fc.nat(0xffffffff) });
 const anyFrame: fc.Arbitrary<PositionedFrame> = fc.record({
@@ -27,6 +27,7 @@ const anyFrame: fc.Arbitrary<PositionedFrame> = fc.record({
   keyframe: fc.boolean(),
   timestampMs: fc.maxSafeNat(),
   payload: fc.uint8Array({ maxLength: 50 }),
+  part: anyPart,
 });
 
 describe('wire message of frames', () => {

@@ -1,6 +1,6 @@
 import type { BlockStore, ByteRange } from '@playhead/ports';
 import type { BlockIndex, FrameEntry, Position, PositionedFrame } from '@playhead/schemas';
-import { BlockFault, comparePositions, decodeFrameIndex, framePayload, inflatePiece } from '@playhead/schemas';
+import { BlockFault, comparePositions, decodeFrameIndex, frameOfEntry, framePayload, inflatePiece } from '@playhead/schemas';
 import { decompressPiece } from '@playhead/uploads';
 import type { Floors } from './core/floors.ts';
 import { isAboveFloor } from './core/floors.ts';
@@ -49,9 +49,8 @@ export class BlockReader {
     const pictures = await this.#readPictures(run.filter((frame) => frame.piece < 0));
     const frames: PositionedFrame[] = [];
     for (const entry of run) {
-      const { position, windowId, track, keyframe, timestampMs } = entry;
       const payload = entry.piece < 0 ? pictures(entry) : framePayload(entry, await this.#piece(entry.piece));
-      frames.push({ position, windowId, track, keyframe, timestampMs, payload });
+      frames.push(frameOfEntry(entry, payload));
     }
     this.#at = to;
     for (const number of this.#pieces.keys()) if ((this.#lastUse.get(number) ?? 0) < to) this.#pieces.delete(number);

@@ -106,7 +106,9 @@ async function sendFrame(request: FastifyRequest, reply: FastifyReply, gateway: 
     const raw = inflatePiece(piece, await inBlock(piece.offset, piece.length), decompressPiece);
     return framePayload(entry, raw).subarray(offset, offset + length);
   };
-  return sendBytes(request, reply, { contentType: 'application/json', size: entry.length, etag, read });
+  // A part of JSON is none.
+  const contentType = entry.part === undefined ? 'application/json' : 'application/octet-stream';
+  return sendBytes(request, reply, { contentType, size: entry.length, etag, read });
 }
 
 function describeBlock(sessionId: string, block: StoredBlock): object {
@@ -118,10 +120,10 @@ function describeBlock(sessionId: string, block: StoredBlock): object {
     lastTimestampMs,
     windows,
     frames: framesOf(block).map((frame) => {
-      const { windowId, track, keyframe, timestampMs, width, height, length } = frame;
+      const { windowId, track, keyframe, timestampMs, part, width, height, length } = frame;
       const position = formatPosition(frame.position);
       const href = track === 'image' ? `/v1/sessions/${encodeURIComponent(sessionId)}/frames/${position}` : undefined;
-      return { position, windowId, track, keyframe, timestampMs, href, width, height, bytes: length };
+      return { position, windowId, track, keyframe, timestampMs, part, href, width, height, bytes: length };
     }),
   };
 }

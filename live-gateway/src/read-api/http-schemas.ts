@@ -111,6 +111,11 @@ export const blocksSchema = {
                     track: { type: 'string' },
                     keyframe: { type: 'boolean' },
                     timestampMs: { type: 'number' },
+                    part: {
+                      type: 'object',
+                      description: 'Where the frame is a part of a large one',
+                      properties: { number: { type: 'number' }, continues: { type: 'boolean' } },
+                    },
                     href: { type: 'string', description: 'Where a picture is' },
                     width: { type: 'number' },
                     height: { type: 'number' },

@@ -33,12 +33,5 @@ function earlierFault({ frames, fault }: DecodedBody, inflateFault: BodyFault | 
  */
 export function positionFrames(upload: Pick<Upload, 'windowId'>, offset: Offset, frames: readonly Frame[]): PositionedFrame[] {
   const { windowId } = upload;
-  return frames.map(({ track, keyframe, timestampMs, payload }, index) => ({
-    position: { offset, index },
-    windowId,
-    track,
-    keyframe,
-    timestampMs,
-    payload,
-  }));
+  return frames.map((frame, index) => Object.assign({ position: { offset, index }, windowId }, frame));
 }

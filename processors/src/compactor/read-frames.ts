@@ -40,10 +40,11 @@ function withoutWaste(frames: readonly PositionedFrame[]): readonly PositionedFr
   if (heldBytes <= 2 * payloadBytes + WASTE_BYTES_MAX) return frames;
   const copy = new Uint8Array(payloadBytes);
   let end = 0;
-  return frames.map(({ position, windowId, track, keyframe, timestampMs, payload: view }) => {
+  return frames.map((frame) => {
+    const view = frame.payload;
     const payload = copy.subarray(end, end + view.length);
     payload.set(view);
     end += view.length;
-    return { position, windowId, track, keyframe, timestampMs, payload };
+    return { ...frame, payload };
   });
 }

@@ -77,7 +77,8 @@ function decode(bytes: Uint8Array, context: BodyContext, littleEndian: boolean):
     if (!littleEndian && ms > LIMITS.sessionDurationMaxMs) {
       return frames.faulty('timestamp_out_of_range', at, `${ms} ms after the epoch, the limit is ${LIMITS.sessionDurationMaxMs}`);
     }
-    const faulty = frames.take('image', true, littleEndian ? ms : context.epochMs + ms, bytes.subarray(begin, begin + length), at);
+    const timestampMs = littleEndian ? ms : context.epochMs + ms;
+    const faulty = frames.take({ track: 'image', keyframe: true, timestampMs, payload: bytes.subarray(begin, begin + length) }, at);
     if (faulty) return faulty;
     at = begin + length;
   }

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import { ERROR_CODES } from '../errors.ts';
-import type { Frame, Track } from '../frame.ts';
+import type { Frame } from '../frame.ts';
 import { imageType } from '../image-info.ts';
 import { LIMITS } from '../limits.ts';
 import type { BodyContext, BodyFault, DecodedBody } from './body.ts';
@@ -41,20 +41,24 @@ export class BodyFrames {
   }
 
   /** Takes a frame over, or gives the answer when it is at fault. The payload is kept as the view it is. */
-  take(track: Track, keyframe: boolean, timestampMs: number, payload: Uint8Array, byteOffset: number): DecodedBody | undefined {
+  take(frame: Frame, byteOffset: number): DecodedBody | undefined {
+    const { track, keyframe, timestampMs, payload, part } = frame;
     const latestMs = this.#context.receivedAtMs + LIMITS.timestampAheadMaxMs;
     if (!Number.isSafeInteger(timestampMs) || timestampMs < LIMITS.timestampMinMs || timestampMs > latestMs) {
       return this.faulty('timestamp_out_of_range', byteOffset, `${timestampMs} is not within ${LIMITS.timestampMinMs} .. ${latestMs}`);
+    }
+    if (part !== undefined && (track !== 'dom' || (keyframe && part.number > 0))) {
+      return this.faulty('frame_part_invalid', byteOffset, `part ${part.number} of a ${track} frame${keyframe ? ', a keyframe' : ''}`);
     }
     if (track === 'image') {
       if (imageType(payload) === undefined) {
         return this.faulty('frame_not_image', byteOffset, `begins with ${hexOf(payload.subarray(0, 4))}, which is no JPEG, PNG or WebP`);
       }
-    } else if (!looksLikeJson(payload)) {
+    } else if (!looksLikeJson(frame)) {
       return this.faulty('frame_not_json', byteOffset, `a ${track} frame of ${payload.length} bytes is not enclosed in {} or []`);
     }
     // A picture needs nothing before it, whatever its flags say.
-    this.#frames.push({ track, keyframe: keyframe || track === 'image', timestampMs, payload });
+    this.#frames.push(track === 'image' && !keyframe ? { ...frame, keyframe: true } : frame);
     return undefined;
   }
 }
@@ -65,17 +69,20 @@ function bodyFault(code: ErrorCode, byteOffset: number, frameIndex: number, what
 }
 
 /**
- * True for bytes that are enclosed as a JSON object or array is. Deliberately no parse: a frame is only moved here, and a
- * parser would cost more than all else; who draws it parses it and survives what it finds.
+ * True for a payload that is enclosed as a JSON object or array is; of parts, for a first one that begins and a last one
+ * that ends so. Deliberately no parse: a frame is only moved here, and a parser would cost more than all else; who draws it
+ * parses it and survives what it finds.
  */
-function looksLikeJson(bytes: Uint8Array): boolean {
+function looksLikeJson({ payload, part }: Frame): boolean {
   let first = 0;
-  let last = bytes.length - 1;
-  while (first < last && isSpace(bytes[first])) first++;
-  while (first < last && isSpace(bytes[last])) last--;
-  const open = bytes[first];
-  const close = bytes[last];
-  return first < last && ((open === 0x7b && close === 0x7d) || (open === 0x5b && close === 0x5d));
+  let last = payload.length - 1;
+  while (first < last && isSpace(payload[first])) first++;
+  while (first < last && isSpace(payload[last])) last--;
+  const opens = payload[first] === 0x7b || payload[first] === 0x5b;
+  const closes = payload[last] === 0x7d || payload[last] === 0x5d;
+  if (part !== undefined) return (part.number > 0 || opens) && (part.continues || closes);
+  // A bracket's end is two behind it.
+  return first < last && opens && payload[last] === (payload[first] ?? 0) + 2;
 }
 
 function isSpace(byte: number | undefined): boolean {

@@ -1,6 +1,6 @@
 import { ByteReader, BytesFault, ByteWriter } from '../bytes.ts';
-import type { Track } from '../frame.ts';
-import { TRACK_CODE, trackOf } from '../frame.ts';
+import type { FramePart, Track } from '../frame.ts';
+import { flagsOf, readFlags, TRACK_CODE, trackOf } from '../frame.ts';
 import type { Offset } from '../ids.ts';
 import { NO_OFFSET, toOffset } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
@@ -12,22 +12,26 @@ import { comparePositions } from '../position.ts';
  *
  * Kept in the block and, byte for byte the same, in the flush record and the catalog.
  *
- *     bytes v1 (u = unsigned LEB128 varint, z = zigzag varint; a column is one number per frame, in order of position):
+ *     bytes (u = unsigned LEB128 varint, z = zigzag varint; a column is one number per frame, in order of position):
  *     ┌────────┬──────────────┬──────────────┬──────────────┐
- *     │ u8 = 1 │ u windows    │ u pieces     │ u frames     │
+ *     │ u8 ver │ u windows    │ u pieces     │ u frames     │
  *     ├────────┴──────────────┴──────────────┴──────────────┴──────────────────────────────────────────────────┐
  *     │ per window:  u length, UTF-8 id                                                                         │
  *     │ per piece:   u length, u rawLength                                                                      │
  *     ├─────────────────────────────────────────────────────────────────────────────────────────────────────────┤
  *     │ column 1:    u offset - offset of the frame before (the first: offset + 1)                              │
  *     │ column 2:    u index, where column 1 is not 0; else index - index of the frame before - 1               │
- *     │ column 3:    u window number × 16 + track code × 2 + keyframe                                           │
+ *     │ column 3:    v1: u window number × 16 + track code × 2 + keyframe                                       │
+ *     │              v2: u window number × 2048 + flags × 8 + track code                                        │
  *     │ column 4:    z timestampMs - that of the frame before (the first: timestampMs)                          │
  *     │ column 5:    u length                                                                                   │
  *     │ column 6:    text frames: u piece number                                                                │
  *     │              pictures:    z place - end of the picture before (the first: 0)                            │
  *     │                           z width - that of the picture before, z height likewise                       │
  *     └─────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+ *
+ * Version 2 is written where a frame is a part (flags as in `flagsOf`), version 1 where all are whole: so what can be read
+ * by readers of before is read by them.
  *
  * Places are not stored but follow: the block's data begins right behind the index (at BLOCK_HEADER_BYTES + the index's own
  * bytes); there lie the pieces in their order without holes, then the pictures. In a piece lie its frames in order of
@@ -55,6 +59,8 @@ export interface FrameEntry {
   readonly track: Track;
   readonly keyframe: boolean;
   readonly timestampMs: number;
+  /** Absent: the frame is whole. */
+  readonly part?: FramePart | undefined;
   /** Index of the piece that holds the frame; -1 for pictures, which lie uncompressed in the block. */
   readonly piece: number;
   /** Place of the payload: in the inflated piece, or in the block when `piece` is -1. */
@@ -69,7 +75,9 @@ export interface FrameEntry {
 /** What lies in a block before its frame index: magic, version, index length. */
 export const BLOCK_HEADER_BYTES = 8;
 
-const INDEX_VERSION = 1;
+/** Of an index without parts, and of one with. */
+const VERSION_WHOLE = 1;
+const VERSION_PARTS = 2;
 /** Fewest bytes of a frame (six columns) and of a piece (two numbers): bounds what a count may claim. */
 const FRAME_BYTES_MIN = 6;
 const PIECE_BYTES_MIN = 2;
@@ -86,7 +94,8 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
   const { windows, pieces, frames } = index;
   const windowNumber = new Map(windows.map((windowId, number) => [windowId, number]));
   const writer = new ByteWriter(64 + windows.length * 40 + pieces.length * 6 + frames.length * 12);
-  writer.u8(INDEX_VERSION);
+  const version = frames.some(({ part }) => part !== undefined) ? VERSION_PARTS : VERSION_WHOLE;
+  writer.u8(version);
   writer.varint(windows.length);
   writer.varint(pieces.length);
   writer.varint(frames.length);
@@ -114,7 +123,8 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
   for (const frame of frames) {
     const number = windowNumber.get(frame.windowId);
     assertLayout(number !== undefined, 'every window of a frame is listed');
-    writer.varint(number * 16 + TRACK_CODE[frame.track] * 2 + (frame.keyframe ? 1 : 0));
+    const track = TRACK_CODE[frame.track];
+    writer.varint(version === VERSION_PARTS ? number * 2048 + flagsOf(frame) * 8 + track : number * 16 + track * 2 + flagsOf(frame));
   }
   let timestampMs = 0;
   for (const frame of frames) {
@@ -151,7 +161,7 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
 export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  if (version !== INDEX_VERSION) throw new BytesFault(`frame index of version ${version}`, 0);
+  if (version !== VERSION_WHOLE && version !== VERSION_PARTS) throw new BytesFault(`frame index of version ${version}`, 0);
   const windowCount = readCount(reader, 1, 'windows');
   const pieceCount = readCount(reader, PIECE_BYTES_MIN, 'pieces');
   const frameCount = readCount(reader, FRAME_BYTES_MIN, 'frames');
@@ -180,14 +190,15 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   for (let i = 0; i < frameCount; i++) {
     const kind = kinds[i] ?? 0;
     const length = lengths[i] ?? 0;
-    const windowId = windows[Math.floor(kind / 16)];
-    const track = trackOf((kind % 16) >> 1);
+    const parted = version === VERSION_PARTS;
+    const windowId = windows[Math.floor(kind / (parted ? 2048 : 16))];
+    const track = trackOf(parted ? kind % 8 : (kind % 16) >> 1);
     if (windowId === undefined || track === undefined) throw new BytesFault(`frame ${i} names an unknown window or track`, reader.at);
     const common = {
       position: positions[i] as Position,
       windowId,
       track,
-      keyframe: kind % 2 === 1,
+      ...readFlags(parted ? (kind % 2048) >> 3 : kind % 2),
       timestampMs: timestamps[i] ?? 0,
       length,
     };

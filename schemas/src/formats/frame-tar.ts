@@ -77,7 +77,8 @@ function takeFile(frames: BodyFrames, header: Uint8Array, payload: Uint8Array, a
   if (number < ABSOLUTE_MIN && number > LIMITS.sessionDurationMaxMs) {
     return frames.faulty('timestamp_out_of_range', at, `${number} ms after the epoch, the limit is ${LIMITS.sessionDurationMaxMs}`);
   }
-  return frames.take('image', true, number < ABSOLUTE_MIN ? context.epochMs + number : number, payload, at);
+  const timestampMs = number < ABSOLUTE_MIN ? context.epochMs + number : number;
+  return frames.take({ track: 'image', keyframe: true, timestampMs, payload }, at);
 }
 
 function numberInName(path: string): number | undefined {

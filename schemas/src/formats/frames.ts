@@ -1,6 +1,6 @@
 import { ByteWriter } from '../bytes.ts';
 import type { Frame } from '../frame.ts';
-import { TRACK_CODE, trackOf } from '../frame.ts';
+import { flagsOf, readFlags, TRACK_CODE, trackOf } from '../frame.ts';
 import type { BodyContext, DecodedBody } from './body.ts';
 import { readU64 } from './frame-bundle.ts';
 import { BodyFrames } from './frame-faults.ts';
@@ -10,15 +10,14 @@ import { BodyFrames } from './frame-faults.ts';
  *
  *     bytes v1 (big-endian):
  *     ┌───────────────┬──────── per frame ────────────────────────────────────────────────────────────────────┐
- *     │ "PHF" u8 = 1  │ u8 track │ u8 flags (bit 0 keyframe) │ u64 Unix ms │ u32 length │ payload (length bytes) │
+ *     │ "PHF" u8 = 1  │ u8 track │ u8 flags (flagsOf) │ u64 Unix ms │ u32 length │ payload (length bytes)        │
  *     └───────────────┴────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * No frame at all is a heartbeat.
+ * No frame at all is a heartbeat. Recorders before parts of frames wrote the keyframe's bit only; the others were 0.
  */
 export const FRAMES_MAGIC = Uint8Array.of(0x50, 0x48, 0x46, 1);
 export const FRAMES_HEADER_BYTES = 4;
 export const FRAME_HEADER_BYTES = 14;
-export const FLAG_KEYFRAME = 1;
 
 /** Lays frames out as a body (before compression). */
 export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
@@ -26,7 +25,7 @@ export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> 
   writer.raw(FRAMES_MAGIC);
   for (const frame of frames) {
     writer.u8(TRACK_CODE[frame.track]);
-    writer.u8(frame.keyframe ? FLAG_KEYFRAME : 0);
+    writer.u8(flagsOf(frame));
     writer.u64(frame.timestampMs);
     writer.u32(frame.payload.length);
     writer.raw(frame.payload);
@@ -50,13 +49,13 @@ export function decodeFrames(bytes: Uint8Array, context: BodyContext): DecodedBo
     }
     const track = trackOf(view.getUint8(at));
     if (track === undefined) return frames.faulty('frame_track_unknown', at, `track ${view.getUint8(at)}`);
-    const keyframe = (view.getUint8(at + 1) & FLAG_KEYFRAME) !== 0;
+    const flags = readFlags(view.getUint8(at + 1));
     const timestampMs = readU64(view, at + 2, false);
     const length = view.getUint32(at + 10);
     const begin = at + FRAME_HEADER_BYTES;
     const refused =
       frames.refuseLength(length, bytes.length - begin, at) ??
-      frames.take(track, keyframe, timestampMs, bytes.subarray(begin, begin + length), at);
+      frames.take({ track, timestampMs, payload: bytes.subarray(begin, begin + length), ...flags }, at);
     if (refused) return refused;
     at = begin + length;
   }

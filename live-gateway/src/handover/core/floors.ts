@@ -1,9 +1,10 @@
-import type { BlockIndex, Position, PositionedFrame } from '@playhead/schemas';
-import { comparePositions } from '@playhead/schemas';
+import type { BlockIndex, FrameEntry, Position, PositionedFrame } from '@playhead/schemas';
+import { comparePositions, PartRuns } from '@playhead/schemas';
 
 /**
  * Where a join at `keyframe` begins. Each track of a window begins at its last keyframe; a track that has none (signals)
- * begins with the earliest of the window's other tracks; a window without any keyframe begins at its start.
+ * begins with the earliest of the window's other tracks; a window without any keyframe begins at its start. A keyframe in
+ * parts counts from its first part, and only once its last part is there: until then the one before it is drawn from.
  */
 export interface Floors {
   readonly tracks: ReadonlyMap<string, Position>;
@@ -20,9 +21,11 @@ function trackKey(frame: Pick<Place, 'windowId' | 'track'>): string {
 export function floorsOf(indexes: readonly BlockIndex[]): Floors {
   const tracks = new Map<string, Position>();
   const windowOfTrack = new Map<string, string>();
+  const runs = new PartRuns<FrameEntry>();
   for (const index of indexes) {
-    for (const frame of index.frames) {
-      if (!frame.keyframe) continue;
+    for (const entry of index.frames) {
+      const frame = runs.take(entry).whole?.[0];
+      if (frame?.keyframe !== true) continue;
       const key = trackKey(frame);
       const before = tracks.get(key);
       if (before === undefined || comparePositions(before, frame.position) < 0) tracks.set(key, frame.position);

@@ -1,5 +1,5 @@
 import type { FlushBlock, SessionCounts, SignalKind } from '@playhead/schemas';
-import { LIMITS, NO_COUNTS } from '@playhead/schemas';
+import { isContinuation, LIMITS, NO_COUNTS } from '@playhead/schemas';
 import { parseSignal } from '../../core/parse-signal.ts';
 import type { PendingSession } from './pending-flush.ts';
 
@@ -59,7 +59,8 @@ export function summarise(session: PendingSession): SessionSummary {
     }
     visit(upload.facts.url);
     for (const frame of upload.frames) {
-      counts.frames++;
+      // A frame in parts is one frame.
+      if (!isContinuation(frame)) counts.frames++;
       if (frame.track === 'image') counts.images++;
       if (frame.keyframe) counts.keyframes++;
       firstTimestampMs = Math.min(firstTimestampMs, frame.timestampMs);
