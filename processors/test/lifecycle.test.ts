@@ -215,6 +215,15 @@ describe('driven by the log', () => {
     await stop();
   });
 
+  test('[LC5] an offset without a record at the end of the log keeps no session open', async () => {
+    const world = aWorld({ holeEvery: 1 });
+    const { stop } = run(world);
+    await world.log.append('playhead.sessions', 0, 'session-a', aSessionStarted({ sessionId: 'session-a' }));
+    await appendUploads(world.log, [anUpload({ sessionId: 'session-a', receivedAtMs: START_MS })]);
+    await until(world.clock, async () => (await endsOf(world)).length === 1);
+    await stop();
+  });
+
   test('[LC7] an open session is still open after a restart and ends by silence of the new process', async () => {
     const world = aWorld();
     const first = run(world);

@@ -49,10 +49,8 @@ export async function endSessions(
   const atMs = clock.now();
   if (lifecycle.over(atMs).length === 0) return 0;
   const [uploads, sessions] = await Promise.all([log.bounds('playhead.uploads', partition), log.bounds('playhead.sessions', partition)]);
-  const isCurrent =
-    tails.uploads.hasReached(uploads.next, atMs, settings.holeWaitMs) &&
-    tails.sessions.hasReached(sessions.next, atMs, settings.holeWaitMs);
-  if (!isCurrent) return 0;
+  const isCurrent = [tails.uploads.isAtEnd(uploads.next, settings.holeWaitMs), tails.sessions.isAtEnd(sessions.next, settings.holeWaitMs)];
+  if (isCurrent.includes(false)) return 0;
   const over = lifecycle.over(atMs);
   for (let at = 0; at < over.length; at += APPENDS_AT_ONCE) {
     await Promise.all(

@@ -33,6 +33,8 @@ export class Tail<T extends Topic> {
   #taken: (() => void) | null = null;
   #next: Offset;
   #idleSinceMs: number;
+  /** Where the log last was said to end, and since when it is said so. */
+  #end: { readonly offset: Offset; readonly sinceMs: number } | null = null;
   /** Settles when the reading has ended. Never rejects. */
   readonly ended: Promise<void>;
 
@@ -76,6 +78,15 @@ export class Tail<T extends Topic> {
     if (this.#held !== null) return false;
     if (this.#next >= end) return true;
     return this.#runtime.clock.now() - Math.max(sinceMs, this.#idleSinceMs) >= holeWaitMs;
+  }
+
+  /**
+   * True when everything was taken and `end` is where the log ends now. A hole right before the end shows in the end standing
+   * still, and nothing coming, for `holeWaitMs`: ask again then.
+   */
+  isAtEnd(end: Offset, holeWaitMs: number): boolean {
+    if (this.#end?.offset !== end) this.#end = { offset: end, sinceMs: this.#runtime.clock.now() };
+    return this.hasReached(end, this.#end.sinceMs, holeWaitMs);
   }
 
   async #run(): Promise<void> {
