@@ -1,4 +1,4 @@
-import type { BlockStore, Catalog, EventLog } from '@playhead/ports';
+import type { BlockStore, Catalog, EventLog, Waits } from '@playhead/ports';
 
 /**
  * What the roles stand on: one adapter for each port, opened when a role first asks for it. A process has only the engines that
@@ -40,5 +40,17 @@ export function enginesOf(open: {
     async close() {
       for (const close of closers.splice(0).toReversed()) await close();
     },
+  };
+}
+
+/** The same engines, each watched: what the process waits for is said and told. */
+export function watchedEngines(engines: Engines, waits: Waits): Engines {
+  const opened: { log?: EventLog; blocks?: BlockStore; catalog?: Catalog } = {};
+  return {
+    ...engines,
+    log: async () => (opened.log ??= waits.watched('log', await engines.log())),
+    blocks: async () => (opened.blocks ??= waits.watched('blocks', await engines.blocks())),
+    catalog: async () => (opened.catalog ??= waits.watched('catalog', await engines.catalog())),
+    opened: () => opened,
   };
 }

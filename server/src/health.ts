@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Waiting, Waits } from '@playhead/ports';
 import type { FastifyInstance } from 'fastify';
 import type { OpenedEngines } from './engines.ts';
 
@@ -13,31 +14,51 @@ export interface Readiness {
   readonly dependencies: Readonly<Partial<Record<keyof OpenedEngines, string>>>;
 }
 
+/** What `GET /healthz` answers. */
+interface Health {
+  readonly status: 'ok';
+  /** Empty while every engine answers in time. */
+  readonly waiting: readonly Waiting[];
+}
+
 /**
- * `GET /healthz`: the process answers. `GET /readyz`: it can do its work now (200), or not (503) and why. Each dependency is really asked,
- * with a time limit.
+ * `GET /healthz`: the process answers, and what it waits for. `GET /readyz`: it can do its work now (200), or not (503) and why. Each
+ * dependency is really asked, with a time limit; however many ask, one question to each is under way.
  */
-export function registerHealth(app: FastifyInstance, engines: OpenedEngines, draining: () => boolean): void {
-  app.get('/healthz', async () => ({ status: 'ok' }));
+export function registerHealth(app: FastifyInstance, engines: OpenedEngines, draining: () => boolean, waits: Waits): void {
+  app.get('/healthz', async (_request, reply): Promise<Health> => {
+    reply.header('cache-control', 'no-store');
+    return { status: 'ok', waiting: waits.report() };
+  });
+  const underWay = new Map<string, Promise<unknown>>();
+  /** Shared by all who ask before it is answered: an engine that hangs is not asked ever more. */
+  const shared = (name: string, ask: () => Promise<unknown>): Promise<unknown> => {
+    let question = underWay.get(name);
+    if (question === undefined) {
+      question = ask().finally(() => underWay.delete(name));
+      underWay.set(name, question);
+    }
+    return question;
+  };
   app.get('/readyz', async (_request, reply) => {
-    const readiness = await askAll(engines, draining());
+    const { log, blocks, catalog } = engines;
+    const dependencies = await answersOf({
+      ...(log && { log: shared('log', () => log.bounds('playhead.uploads', 0)) }),
+      ...(blocks && { blocks: shared('blocks', () => blocks.size('readiness')) }),
+      ...(catalog && { catalog: shared('catalog', () => catalog.progress(0)) }),
+    });
+    const ready = !draining() && Object.values(dependencies).every((answer) => answer === 'ok');
+    const readiness: Readiness = { ready, draining: draining(), dependencies };
     return reply
-      .code(readiness.ready ? 200 : 503)
+      .code(ready ? 200 : 503)
       .header('cache-control', 'no-store')
       .send(readiness);
   });
 }
 
-async function askAll({ log, blocks, catalog }: OpenedEngines, draining: boolean): Promise<Readiness> {
-  const questions = {
-    ...(log && { log: log.bounds('playhead.uploads', 0) }),
-    ...(blocks && { blocks: blocks.size('readiness') }),
-    ...(catalog && { catalog: catalog.progress(0) }),
-  };
+async function answersOf(questions: Readonly<Record<string, Promise<unknown>>>): Promise<Readonly<Record<string, string>>> {
   const answers = Object.entries(questions).map(async ([name, question]) => [name, await asked(question)] as const);
-  const dependencies = Object.fromEntries(await Promise.all(answers));
-  const ready = !draining && Object.values(dependencies).every((answer) => answer === 'ok');
-  return { ready, draining, dependencies };
+  return Object.fromEntries(await Promise.all(answers));
 }
 
 async function asked(question: Promise<unknown>): Promise<string> {

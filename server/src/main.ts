@@ -1,5 +1,6 @@
 import process from 'node:process';
 import type { Logger } from '@playhead/ports';
+import { sparingLogger, systemClock } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 import { DataDirectoryBusy, openDataDirectory } from './data-directory.ts';
 import { openLogger } from './logging.ts';
@@ -19,7 +20,7 @@ async function main(): Promise<number | undefined> {
     process.stdout.write(`${helpText()}\n`);
     return 0;
   }
-  const logger = openLogger(settings, process.stderr.isTTY);
+  const logger = sparingLogger(openLogger(settings, process.stderr.isTTY), systemClock);
   const { server, place } = await start(settings, logger);
   announce(server, place);
 

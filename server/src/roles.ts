@@ -5,13 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { answerFrameworkError, answerNotFound, registerIngest } from '@playhead/ingest';
 import { registerLiveGateway } from '@playhead/live-gateway';
 import type { EventLog, Logger } from '@playhead/ports';
-import { systemClock } from '@playhead/ports';
+import { systemClock, Waits } from '@playhead/ports';
 import { startProcessors } from '@playhead/processors';
 import { LIMITS } from '@playhead/schemas';
 import type { FastifyInstance } from 'fastify';
 import Fastify from 'fastify';
 import { openDemoShop } from './demo-shop.ts';
 import type { Engines, OpenedEngines } from './engines.ts';
+import { watchedEngines } from './engines.ts';
 import { registerHealth } from './health.ts';
 import type { ProjectsFile } from './projects-file.ts';
 import { projectsOf } from './projects-file.ts';
@@ -39,7 +40,10 @@ const LAST_REQUESTS_MS = 5_000;
 const TRIM_INTERVAL_MS = 60 * 60 * 1000;
 
 /** Starts the roles that the settings name, each on the engines that it needs. They are closed by `stop`, and when this fails. */
-export async function startRoles(settings: Settings, engines: Engines, file: ProjectsFile, logger: Logger): Promise<RunningServer> {
+export async function startRoles(settings: Settings, given: Engines, file: ProjectsFile, logger: Logger): Promise<RunningServer> {
+  const clock = systemClock;
+  const waits = new Waits(clock, logger);
+  const engines = watchedEngines(given, waits);
   const closers: (() => Promise<void>)[] = [() => engines.close()];
   let draining = false;
   const stop = async (): Promise<void> => {
@@ -48,7 +52,6 @@ export async function startRoles(settings: Settings, engines: Engines, file: Pro
     for (const close of closers.splice(0).toReversed()) await close();
   };
   try {
-    const clock = systemClock;
     if (settings.role.has('processors')) {
       const { log, blocks, catalog } = await everyEngine(engines);
       const { flushAgeMs, flushBytesMax, sessionSilenceMs } = settings;
@@ -75,7 +78,7 @@ export async function startRoles(settings: Settings, engines: Engines, file: Pro
     closers.push(() => app.close());
     app.setNotFoundHandler(answerNotFound);
     app.addHook('preClose', async () => cutLate(app));
-    registerHealth(app, engines.opened(), () => draining);
+    registerHealth(app, engines.opened(), () => draining, waits);
 
     const projects = projectsOf(file);
     const random = (count: number): Uint8Array => randomBytes(count);

@@ -6,3 +6,5 @@ export * from './object-key.ts';
 export * from './partition-groups.ts';
 export * from './pause.ts';
 export * from './runtime.ts';
+export * from './sparing-logger.ts';
+export * from './waits.ts';
