@@ -15,8 +15,7 @@ const SENT_AGAIN_EVERY = 7;
 /** Pause before a request is repeated, doubled up to the longest. */
 const REPEAT_MS = 100;
 const REPEAT_MS_MAX = 1600;
-/** A phone that gets no acknowledgement for so long is given up. */
-const SILENCE_MS_MAX = 90_000;
+const PATIENCE_MS = 90_000;
 
 export interface PhoneOptions {
   /** Origins that take uploads, used in turn; often one, a proxy. */
@@ -24,6 +23,8 @@ export interface PhoneOptions {
   readonly writeKey: string;
   /** Pause after each acknowledgement. */
   readonly intervalMs: number;
+  /** A phone that gets no acknowledgement for so long is given up. Default 90 s. */
+  readonly patienceMs?: number;
 }
 
 /** A phone that uploads bundles of pictures, one after the other, until it is told to stop. A bundle is repeated until it is acknowledged. */
@@ -41,7 +42,7 @@ export interface Phone {
 
 /** Starts a session in a given partition of `partitions`; resolves when its start is acknowledged. */
 export async function startPhone(options: PhoneOptions, partition: number, partitions: number): Promise<Phone> {
-  const { doors, writeKey, intervalMs } = options;
+  const { doors, writeKey, intervalMs, patienceMs = PATIENCE_MS } = options;
   const sessionId = sessionIn(partition, partitions);
   const epochMs = Date.now();
   const acknowledged: string[] = [];
@@ -51,7 +52,7 @@ export async function startPhone(options: PhoneOptions, partition: number, parti
 
   const post = async (door: number, path: string, body: Uint8Array<ArrayBuffer> | string | null): Promise<void> => {
     const url = new URL(path, doors[door % doors.length]);
-    const deadline = Date.now() + SILENCE_MS_MAX;
+    const deadline = Date.now() + patienceMs;
     for (let pauseMs = REPEAT_MS; ; pauseMs = Math.min(2 * pauseMs, REPEAT_MS_MAX)) {
       const refusal = await sent(url, writeKey, body);
       if (refusal === '') return;
