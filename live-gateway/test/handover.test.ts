@@ -142,6 +142,55 @@ describe('joining', () => {
     expect(sentPositions(viewer.heard)).toEqual(['2.1', '3.1', '3.2', '4.0', '4.1']);
   });
 
+  /** One frame in parts, each an upload. */
+  const keyframeInParts = (firstOffset: number, count: number, timestampMs: number): PositionedFrame[] =>
+    Array.from({ length: count }, (_, number) => ({
+      ...frame(`${firstOffset + number}.0`, 'tab', 'dom', number === 0),
+      timestampMs,
+      part: { number, continues: number < count - 1 },
+    }));
+
+  test('[LH5] keyframe begins at the first part of the last keyframe, in whichever blocks its parts are', () => {
+    const frames = [frame('1.0', 'tab', 'dom', true), ...keyframeInParts(2, 4, 7), frame('6.0', 'tab', 'dom')];
+    const blocks = [blockOf(frames.slice(0, 2)), blockOf(frames.slice(2, 4)), blockOf(frames.slice(4))];
+    expect(sentPositions(after('keyframe', located(6, blocks), { kind: 'frames', frames }).heard)).toEqual([
+      '2.0',
+      '3.0',
+      '4.0',
+      '5.0',
+      '6.0',
+    ]);
+  });
+
+  test('[LH5] a keyframe that is not whole is not begun with: what is drawn before it is sent, and its parts as they come', () => {
+    const whole = [frame('1.0', 'tab', 'dom', true), frame('1.1', 'tab', 'dom')];
+    const begun = keyframeInParts(2, 3, 7);
+    const blocks = [blockOf([...whole, ...begun.slice(0, 2)])];
+    const viewer = after(
+      'keyframe',
+      located(3, blocks),
+      { kind: 'frames', frames: [...whole, ...begun.slice(0, 2)] },
+      { kind: 'block-read' },
+    );
+    for (const input of [{ kind: 'met' } as const, upload(4, begun.slice(2))]) take(viewer, step(viewer.handover, input));
+    expect(sentPositions(viewer.heard)).toEqual(['1.0', '1.1', '2.0', '3.0', '4.0']);
+  });
+
+  test('[LH5] a keyframe of which a part is lost is not begun with, nor one whose end is of another', () => {
+    const [first, second, third] = keyframeInParts(2, 3, 7);
+    const other = keyframeInParts(10, 3, 8);
+    if (!first || !second || !third) throw new Error('there are parts');
+    for (const broken of [
+      [first, third],
+      [first, second, ...other.slice(2)],
+      [second, third],
+    ]) {
+      const frames = [frame('1.0', 'tab', 'dom', true), ...broken];
+      const heard = sentPositions(after('keyframe', located(20, [blockOf(frames)]), { kind: 'frames', frames }).heard);
+      expect(heard[0]).toBe('1.0');
+    }
+  });
+
   test('[LH5] keyframe without any block begins at the start', () => {
     expect(sentPositions(after('keyframe', located(-1), upload(0, [frame('0.0')])).heard)).toEqual(['0.0']);
   });

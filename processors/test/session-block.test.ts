@@ -1,5 +1,5 @@
-import { encodeBlock, LIMITS, NO_OFFSET, nextOffset } from '@playhead/schemas';
-import { anUpload, EXAMPLE_SESSION, uploadsOf } from '@playhead/testkit';
+import { decodeBlock, encodeBlock, FrameJoiner, LIMITS, NO_OFFSET, nextOffset, splitFrame } from '@playhead/schemas';
+import { aDomKeyframe, anUpload, anUploadOf, EXAMPLE_SESSION, uploadsOf } from '@playhead/testkit';
 import { compressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -29,6 +29,27 @@ describe('encodeSession', () => {
     expect(spoiled).toMatchObject([{ offset: 1, message: 'a frame that no block takes' }]);
     expect(summary).toMatchObject({ sessionId: EXAMPLE_SESSION, uploads: 3, rejected: 1, counts: { frames: 5, clicks: 2 }, lastOffset: 2 });
     expect(block?.bytes.length).toBeGreaterThan(0);
+  });
+
+  test('[FC12] a frame in parts counts once, with its first part, also where the parts are in two flushes', () => {
+    const parts = splitFrame(aDomKeyframe(T0), 200);
+    const flushes = [new PendingFlush(0), new PendingFlush(0)];
+    let offset = nextOffset(NO_OFFSET);
+    for (const [counter, part] of parts.entries()) {
+      const upload = anUploadOf([part], { counter });
+      flushes[counter < 2 ? 0 : 1]?.addUpload(offset, upload, positionFrames(upload, offset, [part]), null, 0);
+      offset = nextOffset(offset);
+    }
+    const encoded = flushes.flatMap(({ sessions }) =>
+      [...sessions].map((session) => encodeSession(session, (frames) => encodeBlock(frames, compressPiece))),
+    );
+    expect(encoded.map(({ summary }) => [summary.counts.frames, summary.counts.keyframes])).toEqual([
+      [1, 1],
+      [0, 0],
+    ]);
+    const joiner = new FrameJoiner();
+    const stored = encoded.flatMap(({ block }) => decodeBlock(block?.bytes ?? new Uint8Array()));
+    expect(stored.map((frame) => joiner.take(frame).frame).filter((frame) => frame !== null)).toMatchObject([aDomKeyframe(T0)]);
   });
 });
 

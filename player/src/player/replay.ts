@@ -1,4 +1,4 @@
-import type { FramesMessage, PositionedFrame, SessionInfo } from '@playhead/schemas';
+import type { FramesMessage, IncompleteFrame, PositionedFrame, SessionInfo } from '@playhead/schemas';
 import { formatPosition } from '@playhead/schemas';
 import type { Extent, PlaybackClock } from '../core/clock.ts';
 import * as clocks from '../core/clock.ts';
@@ -105,6 +105,11 @@ export class Replay {
   /** Faults of the replay itself (not of the connection) so far. */
   get faults(): number {
     return this.#faults;
+  }
+
+  /** Frames that cannot be shown because only parts of them came. */
+  get incomplete(): readonly IncompleteFrame[] {
+    return this.#source.incomplete;
   }
 
   get view(): ReplayView {

@@ -1,4 +1,5 @@
-import type { ControlMessage, EndReason, FramesMessage, PositionedFrame, SessionInfo } from '@playhead/schemas';
+import type { ControlMessage, EndReason, FramesMessage, IncompleteFrame, PositionedFrame, SessionInfo } from '@playhead/schemas';
+import { FrameJoiner } from '@playhead/schemas';
 import type { JoinMode } from '../core/join.ts';
 import { joinMode } from '../core/join.ts';
 import type { StreamInput, StreamState } from '../core/stream-state.ts';
@@ -18,24 +19,26 @@ const HISTORY_SILENCE_MS = 4_000;
 /** The session's own facts (its user, its pages) are asked for again this often while it is live and looked at. */
 const FACTS_MS = 5_000;
 const SIGNALS_FETCHED_MAX = 400;
+/** Frames told as incomplete; a stream that breaks more of them off is not worth a longer list. */
+const INCOMPLETE_MAX = 1_000;
 
 /** What takes the frames of a session, and what is known of clocks. */
 export interface FrameSink {
-  /** A frame of the stream; each comes once. */
+  /** A whole frame of the stream; each comes once. */
   frame(frame: PositionedFrame): void;
   /** A picture that can be fetched; it may have come by the stream before. */
   picture(frame: StoredFrame): void;
   /** A signal that was fetched. */
   signal(frame: StoredFrame, payload: Uint8Array): void;
   serverTime(serverTimeMs: number): void;
-  /** A live upload whose frames were just given. */
+  /** A live upload whose frames were just given; of parts, the frames that became whole with it. */
   upload(message: FramesMessage, atEdge: boolean): void;
   fault(): void;
 }
 
 /**
  * One session as the server gives it: its facts, its stream, and for pictures the index of what is stored. Keeps the
- * state of the stream; frames go to the sink.
+ * state of the stream, and the parts of frames until they are whole; whole frames go to the sink.
  */
 export class SessionSource {
   readonly #api: ReadApi;
@@ -44,6 +47,8 @@ export class SessionSource {
   readonly #timers = new Set<number>();
   #stream: StreamState = CONNECTING;
   #live: LiveStream | null = null;
+  #joiner = new FrameJoiner();
+  #incomplete: readonly IncompleteFrame[] = [];
   #index: PictureIndex | null = null;
   #join: JoinMode = 'start';
   #session: SessionInfo | null = null;
@@ -83,6 +88,11 @@ export class SessionSource {
 
   get gapReason(): GapReason | null {
     return this.#gapReason;
+  }
+
+  /** Frames of which only parts came: those that nothing completes, and after the end those that still wait for a late upload. */
+  get incomplete(): readonly IncompleteFrame[] {
+    return this.#ended === null ? this.#incomplete : [...this.#incomplete, ...this.#joiner.open];
   }
 
   get refusal(): Refusal | null {
@@ -213,11 +223,17 @@ export class SessionSource {
     this.#lastFrameAtMs = viewerNow();
     this.#hasFrames = true;
     this.#step('frames');
-    for (const frame of message.frames) {
+    const frames: PositionedFrame[] = [];
+    for (const part of message.frames) {
+      const { frame, incomplete } = this.#joiner.take(part);
+      if (incomplete.length > 0) this.#incomplete = [...this.#incomplete, ...incomplete].slice(-INCOMPLETE_MAX);
+      if (frame !== null) frames.push(frame);
+    }
+    for (const frame of frames) {
       this.#sink.frame(frame);
       if (frame.track === 'image') this.#followIndex();
     }
-    if (message.receivedAtMs > 0) this.#sink.upload(message, atEdge);
+    if (message.receivedAtMs > 0) this.#sink.upload({ ...message, frames }, atEdge);
   }
 
   /** Pictures can be fetched one by one: from here on it is known which. */
@@ -254,6 +270,9 @@ export class SessionSource {
     if (this.#join !== 'keyframe' || this.#closed) return;
     this.#live?.close();
     this.#join = 'start';
+    // Everything comes again.
+    this.#joiner = new FrameJoiner();
+    this.#incomplete = [];
     this.#connect();
   }
 
