@@ -4,6 +4,8 @@ import { PlayheadError } from '@playhead/schemas';
 import { drainPending } from 'chdb';
 import { createChdbConnection } from 'chdb/connection';
 import { clickHouseCatalog } from './clickhouse-catalog.ts';
+import { dropProjected } from './drop-projected.ts';
+import { IN_PROCESS } from './placement.ts';
 import type { SqlClient } from './sql-client.ts';
 import { sqlOverClickHouse } from './sql-over-clickhouse.ts';
 
@@ -29,6 +31,16 @@ export async function openChdbCatalog(options: ChdbOptions): Promise<Catalog> {
   }
   logger?.info({ path }, 'catalog opened');
   return catalog;
+}
+
+/** Drops what the log can give again; who watched what is kept. `migrate` makes the empty tables. See {@link dropProjected}. */
+export async function dropChdbCatalog({ path }: ChdbOptions): Promise<void> {
+  const sql = openChdb(path);
+  try {
+    await dropProjected(sql, IN_PROCESS);
+  } finally {
+    await sql.close();
+  }
 }
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;

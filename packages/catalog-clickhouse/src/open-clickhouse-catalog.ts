@@ -2,6 +2,7 @@ import { createClient } from '@clickhouse/client';
 import type { Catalog, Logger } from '@playhead/ports';
 import { clickHouseCatalog } from './clickhouse-catalog.ts';
 import { clientLog } from './client-log.ts';
+import { dropProjected } from './drop-projected.ts';
 import { placementOnServer } from './placement.ts';
 import { serverSettings } from './server-settings.ts';
 import type { SqlClient } from './sql-client.ts';
@@ -46,6 +47,20 @@ export async function openClickHouseCatalog(options: ClickHouseOptions): Promise
   }
   logger?.info({ url: new URL(url).origin, database, cluster }, 'catalog opened');
   return catalog;
+}
+
+/** A server that drops a large table waits until nobody reads it and its files are gone. */
+const DROP_TIMEOUT_MS = 10 * 60 * 1000;
+
+/** Drops what the log can give again; who watched what is kept. `migrate` makes the empty tables. See {@link dropProjected}. */
+export async function dropClickHouseCatalog(options: ClickHouseOptions): Promise<void> {
+  const { database = 'playhead', cluster } = options;
+  const sql = openClickHouse({ timeoutMs: DROP_TIMEOUT_MS, ...options });
+  try {
+    await dropProjected(sql, placementOnServer(database, cluster));
+  } finally {
+    await sql.close();
+  }
 }
 
 /**
