@@ -1,5 +1,13 @@
-export type { ProjectionStats } from './catalog/projection-driver.ts';
+export type { ProjectionDeps, ProjectionStats } from './catalog/projection-driver.ts';
 export type { CompactorStats } from './compactor/compactor-stats.ts';
+export type { PartitionClaim } from './rebuild/claim-partitions.ts';
+export { claimPartitions, ProcessorsAtWork } from './rebuild/claim-partitions.ts';
+export { ObjectTally } from './rebuild/core/object-tally.ts';
+export type { CheckedFlush, ObjectOutcome } from './rebuild/rebuild-objects.ts';
+export { rebuildObjects } from './rebuild/rebuild-objects.ts';
+export type { CatalogReplay } from './rebuild/replay-catalog.ts';
+export { replayCatalog } from './rebuild/replay-catalog.ts';
+export { GivenUp } from './runtime/retry.ts';
 export type { ProcessorSettings } from './settings.ts';
 export { DEFAULT_SETTINGS } from './settings.ts';
 export type { ProcessorStats, Processors, ProcessorsDeps } from './start-processors.ts';

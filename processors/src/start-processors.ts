@@ -8,6 +8,9 @@ import { BufferBudget } from './runtime/buffer-budget.ts';
 import type { ProcessorSettings } from './settings.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 
+/** The group in which processors share the partitions of the log. */
+export const PROCESSORS_GROUP = 'processors';
+
 export interface ProcessorsDeps {
   readonly log: EventLog;
   readonly blocks: BlockStore;
@@ -55,7 +58,7 @@ export async function startProcessors(deps: ProcessorsDeps): Promise<Processors>
   const common = { log, blocks, catalog, clock, logger, writer, random, settings, budget };
   const running = new Map<Partition, PartitionParts>();
 
-  const membership = await log.join('processors', async (partition, signal) => {
+  const membership = await log.join(PROCESSORS_GROUP, async (partition, signal) => {
     const parts = { compactor: new Compactor(common, partition), projection: new Projection(common, partition) };
     running.set(partition, parts);
     // One that breaks takes the other along: the partition is then worked on again from the beginning.

@@ -27,6 +27,14 @@ export interface ProjectionStats {
   signals: number;
 }
 
+interface CatchUp {
+  /** What is below these offsets is to be in the catalog; asked for at `sinceMs`. */
+  readonly flushesEnd: Offset;
+  readonly sessionsEnd: Offset;
+  readonly sinceMs: number;
+  readonly done: () => void;
+}
+
 /**
  * Keeps the catalog up to date with one partition: valid flushes in order, with their signals, and facts of sessions.
  * A loop of its own: however slow the catalog is, compaction does not wait for it. Facts come before flushes that wait,
@@ -45,6 +53,8 @@ export class Projection {
   #factsDueMs = 0;
   /** Where to read `playhead.sessions` on after the facts that were gathered. */
   #factsNext: Offset | null = null;
+  #catchUps: CatchUp[] = [];
+  #hasEnded = false;
 
   constructor(deps: ProjectionDeps, partition: Partition) {
     this.#deps = deps;
@@ -61,7 +71,23 @@ export class Projection {
       if (!(error instanceof GivenUp)) throw error;
     } finally {
       signal.removeEventListener('abort', onAbort);
+      this.#hasEnded = true;
+      for (const { done } of this.#catchUps) done();
+      this.#catchUps = [];
     }
+  }
+
+  /** Resolves when everything that was in the log at the call is in the catalog, or when the projection has ended. */
+  async catchUp(): Promise<void> {
+    const { log, clock } = this.#deps;
+    const sinceMs = clock.now();
+    const { next: flushesEnd } = await log.bounds('playhead.flushes', this.partition);
+    const { next: sessionsEnd } = await log.bounds('playhead.sessions', this.partition);
+    if (this.#hasEnded) return;
+    await new Promise<void>((done) => {
+      this.#catchUps.push({ flushesEnd, sessionsEnd, sinceMs, done });
+      this.#wake.set();
+    });
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -79,6 +105,7 @@ export class Projection {
       this.#takeFlushes(flushes);
       const next = this.#flushes.shift();
       if (next === undefined) {
+        this.#answerCatchUps(flushes, sessions);
         if (!sessions.hasItem) await this.#sleep(flushes);
       } else if (next.record === null || !extendsChain(chain, next.record)) this.stats.invalid++;
       else {
@@ -138,11 +165,26 @@ export class Projection {
     return untilDone(this.#deps, `${what} (partition ${this.partition})`, attempt, { ...this.#deps.settings, signal });
   }
 
+  /** Called where no flush waits. */
+  #answerCatchUps(flushes: Tail<'playhead.flushes'>, sessions: Tail<'playhead.sessions'>): void {
+    if (this.#factsNext !== null) return;
+    const { holeWaitMs } = this.#deps.settings;
+    this.#catchUps = this.#catchUps.filter(({ flushesEnd, sessionsEnd, sinceMs, done }) => {
+      const isReached = flushes.hasReached(flushesEnd, sinceMs, holeWaitMs) && sessions.hasReached(sessionsEnd, sinceMs, holeWaitMs);
+      if (isReached) done();
+      return !isReached;
+    });
+  }
+
+  /** Sleeps until something came, gathered facts are due, or somebody who waits may stand before a hole. */
   async #sleep(flushes: Tail<'playhead.flushes'>): Promise<void> {
     if (flushes.hasItem) return;
-    const { clock } = this.#deps;
-    const isGathering = this.#factsNext !== null;
-    const cancel = isGathering ? clock.setTimer(Math.max(0, this.#factsDueMs - clock.now()), () => this.#wake.set()) : undefined;
+    const { clock, settings } = this.#deps;
+    const nowMs = clock.now();
+    const waits: number[] = [];
+    if (this.#factsNext !== null) waits.push(Math.max(0, this.#factsDueMs - nowMs));
+    if (this.#catchUps.length > 0) waits.push(settings.holeWaitMs);
+    const cancel = waits.length > 0 ? clock.setTimer(Math.min(...waits), () => this.#wake.set()) : undefined;
     await this.#wake.wait();
     cancel?.();
   }

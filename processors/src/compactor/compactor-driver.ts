@@ -20,7 +20,7 @@ import { PendingFlush } from './core/pending-flush.ts';
 import type { FlushDeps } from './flush-step.ts';
 import { buildFlush, writeFlush } from './flush-step.ts';
 import type { ReadUpload } from './read-frames.ts';
-import { readFrames } from './read-frames.ts';
+import { takeRecord } from './take-record.ts';
 
 export interface CompactorDeps extends FlushDeps {
   readonly budget: BufferBudget;
@@ -210,28 +210,22 @@ export class Compactor implements BudgetHolder {
     return true;
   }
 
-  async #takeUpload({ offset, key, ...read }: LogRecord<'playhead.uploads'>): Promise<void> {
+  async #takeUpload(record: LogRecord<'playhead.uploads'>): Promise<void> {
     const nowMs = this.#deps.clock.now();
-    const pending = this.#pending;
-    if (read.record === null) {
-      pending.addUnreadable(offset, key, 'fault' in read ? read.fault : '', nowMs);
-      this.stats.rejected++;
-      return;
-    }
-    const upload = read.record;
-    const isNew = this.#known.accept(upload, nowMs);
-    this.#lifecycle.upload(upload, !isNew);
-    if (isNew) {
-      const { frames, fault } = await readFrames(offset, upload, this.#deps.readUpload);
-      pending.addUpload(offset, upload, frames, fault, nowMs);
+    const accept = (upload: Upload): boolean => {
+      const isNew = this.#known.accept(upload, nowMs);
+      this.#lifecycle.upload(upload, !isNew);
+      return isNew;
+    };
+    const { upload, duplicate, rejected } = await takeRecord(this.#pending, record, accept, nowMs, this.#deps.readUpload);
+    if (rejected) this.stats.rejected++;
+    if (upload === null) return;
+    if (duplicate) this.stats.duplicates++;
+    else {
       this.stats.uploads++;
-      if (fault !== null) this.stats.rejected++;
       if (this.#lifecycle.isEnded(upload.projectId, upload.sessionId)) this.#noteEnded(upload);
-    } else {
-      pending.addDuplicate(offset, upload, nowMs);
-      this.stats.duplicates++;
     }
-    this.#deps.budget.set(this, pending.bytes);
+    this.#deps.budget.set(this, this.#pending.bytes);
   }
 
   #noteEnded({ projectId, sessionId }: Pick<Upload, 'projectId' | 'sessionId'>): void {
