@@ -1,4 +1,6 @@
 import { launchChromium } from '@playhead/e2e/chromium';
+import type { Frame } from '@playhead/schemas';
+import { splitFrame } from '@playhead/schemas';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { FixtureServer, FixtureSession } from './fixture-server.ts';
@@ -160,6 +162,61 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     expect(session.joins[0]).toBe('start');
     expect(session.joins[1]).toMatch(/^\d+\.\d+$/);
     expect(after.faults).toBe(0);
+  });
+
+  test('a page in parts is shown when its last part has come, live, in history and after a reload; a part of a page never is', async () => {
+    const now = Date.now();
+    session = server.add('session-parts', { startedAtMs: now - 9_000 });
+    const send = (frame: Frame): unknown => session.append('window-1', [frame]);
+    const pageInParts = (timestampMs: number): Frame[] => splitFrame(countingPage(timestampMs), 150);
+    const parts = pageInParts(now - 9_000);
+    expect(parts.length).toBeGreaterThan(3);
+    parts.slice(0, 2).forEach(send);
+    session.append('window-2', [countingPage(now - 9_400), countingItem(now - 9_300, 0)]);
+    parts.slice(2, -1).forEach(send);
+    await page.goto(`${server.url}/sessions/session-parts`);
+    await until(({ state, items }) => state === 'live' && items.length === 1);
+    const windows = () =>
+      page.evaluate(() => {
+        const app = document.querySelector('playhead-app')?.shadowRoot?.querySelector('playhead-session-page')?.shadowRoot;
+        const player = app?.querySelector('playhead-player');
+        return ['window-1', 'window-2'].map((id) => player?.contentDocument(id)?.querySelectorAll('li').length ?? null);
+      });
+    expect(await windows()).toEqual([null, 1]);
+    // Cut off between two parts: the stream goes on behind the last one.
+    session.drop();
+    await until(({ state }) => state !== 'live');
+    await until(({ state }) => state === 'live');
+    parts.slice(-1).forEach(send);
+    send(countingItem(now - 8_000, 0));
+    send(countingItem(now - 7_000, 1));
+    await until(({ items }) => items.length === 2);
+    // A page that breaks off: what is there goes on.
+    pageInParts(now - 6_000)
+      .slice(0, 3)
+      .forEach(send);
+    send(countingItem(now - 5_000, 2));
+    await until(({ items }) => items.length === 3);
+    // A page anew.
+    pageInParts(now - 4_000).forEach(send);
+    send(countingItem(now - 3_500, 0));
+    await until(({ items }) => items.length === 1);
+    session.end('told');
+    await page.reload();
+    const seek = (timeMs: number): Promise<void> =>
+      page.evaluate((to) => {
+        const app = document.querySelector('playhead-app')?.shadowRoot?.querySelector('playhead-session-page')?.shadowRoot;
+        app?.querySelector('playhead-player')?.pause();
+        app?.querySelector('playhead-player')?.seek(to);
+      }, timeMs);
+    await until(({ state }) => state === 'ended');
+    await seek(4_500);
+    expect((await until(({ timeMs, items }) => timeMs === 4_500 && items.length === 3)).items).toEqual(numbered(3));
+    await seek(5_900);
+    const seen = await until(({ timeMs, items }) => timeMs === 5_900 && items.length === 1);
+    expect(seen.items).toEqual(numbered(1));
+    expect(seen.faults).toBe(0);
+    expect(said).toEqual([]);
   });
 
   test('frames that come out of the order of time are put in their place', async () => {
