@@ -1,4 +1,5 @@
 import type { BlockStore, Catalog, Clock, EventLog, Logger, Projects } from '@playhead/ports';
+import type { readUploadAsync } from '@playhead/uploads';
 import type { LiveGatewaySettings } from './settings.ts';
 
 /** Everything that the gateway needs of the outside. */
@@ -11,6 +12,8 @@ export interface LiveGatewayDeps {
   readonly randomBytes: (count: number) => Uint8Array;
   readonly logger: Logger;
   readonly settings?: Partial<LiveGatewaySettings>;
+  /** Default: `readUploadAsync` of uploads. */
+  readonly readUpload?: typeof readUploadAsync | undefined;
 }
 
 /** The same, with every setting known. */

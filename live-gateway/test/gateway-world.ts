@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { BlockStore, Catalog, Clock, EventLog, Projects } from '@playhead/ports';
+import type { BlockStore, Catalog, Clock, EventLog, Logger, Projects } from '@playhead/ports';
 import { systemClock } from '@playhead/ports';
 import type { Flush, FlushBlock, Offset, PositionedFrame, SessionFact, Upload } from '@playhead/schemas';
 import { encodeBlock, encodeFrameBundle, formatPosition, Marks, NO_OFFSET, partitionOf, toOffset } from '@playhead/schemas';
@@ -18,7 +18,7 @@ import {
 import { compressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
 import type { FastifyInstance } from 'fastify';
 import fastify from 'fastify';
-import type { LiveGatewaySettings } from '../src/index.ts';
+import type { LiveGatewayDeps, LiveGatewaySettings } from '../src/index.ts';
 import { registerLiveGateway } from '../src/index.ts';
 import { WsClient } from './ws-client.ts';
 
@@ -35,6 +35,8 @@ interface WorldOptions {
   readonly partitions?: number;
   readonly settings?: Partial<LiveGatewaySettings>;
   readonly clock?: Clock;
+  readonly logger?: Logger;
+  readonly readUpload?: LiveGatewayDeps['readUpload'];
   readonly holeEvery?: number;
   /** Stand in front of the fakes, to slow them down or to break them. */
   readonly wrapLog?: (log: EventLog) => EventLog;
@@ -68,7 +70,8 @@ export class GatewayWorld {
       projects,
       clock: options.clock ?? systemClock,
       randomBytes: (count) => randomBytes(count),
-      logger: silentLogger,
+      logger: options.logger ?? silentLogger,
+      readUpload: options.readUpload,
       settings: { retryMs: 5, ...options.settings },
     });
     await world.app.listen({ port: 0, host: '127.0.0.1' });

@@ -134,7 +134,7 @@ test('a damaged upload, however small, is salvaged while others run', async () =
   const jpegs = Array.from({ length: 50 }, (_, i) => ({ offsetMs: i, jpeg: jpegOf({ comment: String(i * 7919) }) }));
   const body = new Uint8Array(gzipSync(encodeFrameBundle(jpegs)));
   body[body.length - 6] = (body[body.length - 6] ?? 0) ^ 1;
-  const held = new HeldUpload(toOffset(3), picture(0, 0, { codec: 'gzip', body }), 1024);
+  const held = new HeldUpload(toOffset(3), picture(0, 0, { codec: 'gzip', body }), { messageBytesMax: 1024 });
   let turns = 0;
   const count = (): void => {
     turns++;

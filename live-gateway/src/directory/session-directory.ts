@@ -20,13 +20,21 @@ export interface SessionsPage {
 /** A session has started or ended. */
 export type SessionListener = (projectId: string, sessionId: string, fact: SessionFact['kind']) => void;
 
+/** What the facts say of a session, and where the newest of them is. */
+interface Remembered extends KnownSession {
+  readonly offset: Offset;
+}
+
 /**
  * Every session that this installation knows: the catalog, and what the log's facts say before the catalog has them.
- * Tails `playhead.sessions` of all partitions from where the catalog is; remembers the newest sessions, bounded.
+ * Tails `playhead.sessions` of all partitions from where the catalog is; remembers the newest sessions, bounded. What was
+ * forgotten before the catalog had it is answered with `unavailable`, not with a guess.
  */
 export class SessionDirectory {
   readonly #gateway: Gateway;
-  readonly #known = new Map<string, KnownSession>();
+  readonly #known = new Map<string, Remembered>();
+  /** By partition: the newest fact that was forgotten and that the catalog is not known to have. */
+  readonly #forgottenTo = new Map<Partition, Offset>();
   readonly #listeners = new Set<SessionListener>();
   readonly #stop = new AbortController();
   readonly #tails: Promise<void>[] = [];
@@ -61,9 +69,22 @@ export class SessionDirectory {
    */
   async session(projectId: string, sessionId: string): Promise<SessionInfo | null> {
     const key = keyOf(projectId, sessionId);
-    const row = await this.#gateway.catalog.session(projectId, sessionId);
-    if (row === null && !this.#known.has(key)) await this.#readToEnd(key, partitionOf(sessionId, this.#gateway.log.partitions));
+    const partition = partitionOf(sessionId, this.#gateway.log.partitions);
+    let row = await this.#gateway.catalog.session(projectId, sessionId);
+    if (row === null && !this.#known.has(key)) await this.#readToEnd(key, partition);
+    if (!this.#known.has(key) && this.#forgottenTo.has(partition)) {
+      await this.#assertCatalogHasForgotten(partition);
+      row = await this.#gateway.catalog.session(projectId, sessionId);
+    }
     return mergedInfo(row, this.#known.get(key));
+  }
+
+  /** @throws {PlayheadError} `unavailable` while the catalog has not taken over a fact of the partition that was forgotten here */
+  async #assertCatalogHasForgotten(partition: Partition): Promise<void> {
+    const { sessionsNext } = await this.#gateway.catalog.progress(partition);
+    const forgottenTo = this.#forgottenTo.get(partition) ?? NO_OFFSET;
+    if (sessionsNext <= forgottenTo) throw new PlayheadError('unavailable', 'The catalog is far behind the log.');
+    this.#forgottenTo.delete(partition);
   }
 
   /** The end of a session as far as the log's facts tell it; null when they do not. */
@@ -137,7 +158,7 @@ export class SessionDirectory {
         }
         for await (const batch of log.read('playhead.sessions', partition, next, { signal })) {
           attempt = 0;
-          for (const { record } of batch.records) if (record !== null) this.#learn(record);
+          for (const { offset, record } of batch.records) if (record !== null) this.#learn(offset, record);
           next = batch.next;
           this.#reach(partition, next);
         }
@@ -156,19 +177,27 @@ export class SessionDirectory {
     this.#moved.open();
   }
 
-  #learn(fact: SessionFact): void {
+  #learn(offset: Offset, fact: SessionFact): void {
     const { projectId, sessionId } = fact;
     const key = keyOf(projectId, sessionId);
     const before = this.#known.get(key);
     const after = withFact(before, fact);
     if (after === before) return;
     this.#known.delete(key);
-    this.#known.set(key, after);
-    for (const oldest of this.#known.keys()) {
+    this.#known.set(key, { ...after, offset });
+    for (const [oldest, forgotten] of this.#known) {
       if (this.#known.size <= this.#gateway.settings.directorySessionsMax) break;
       this.#known.delete(oldest);
+      this.#forget(forgotten);
     }
     for (const listener of this.#listeners) listener(projectId, sessionId, fact.kind);
+  }
+
+  #forget({ started, ended, offset }: Remembered): void {
+    const sessionId = (ended ?? started)?.sessionId ?? '';
+    const partition = partitionOf(sessionId, this.#gateway.log.partitions);
+    const before = this.#forgottenTo.get(partition) ?? NO_OFFSET;
+    if (offset > before) this.#forgottenTo.set(partition, offset);
   }
 }
 

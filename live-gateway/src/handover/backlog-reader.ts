@@ -1,6 +1,7 @@
 import type { EventLog, LogBatch } from '@playhead/ports';
 import type { Offset, Partition } from '@playhead/schemas';
 import { nextOffset, PlayheadError, toOffset } from '@playhead/schemas';
+import type { Decoding } from '../window/held-upload.ts';
 import { HeldUpload } from '../window/held-upload.ts';
 import type { Input } from './core/handover.ts';
 
@@ -17,15 +18,15 @@ export interface Watched {
  */
 export class BacklogReader {
   readonly #watched: Watched;
-  readonly #messageBytesMax: number;
+  readonly #decoding: Decoding;
   readonly #abort = new AbortController();
   readonly #batches: AsyncIterator<LogBatch<'playhead.uploads'>>;
   #pending: HeldUpload[] = [];
   #through: Offset;
 
-  constructor(log: EventLog, watched: Watched, after: Offset, messageBytesMax: number, signal: AbortSignal) {
+  constructor(log: EventLog, watched: Watched, after: Offset, decoding: Decoding, signal: AbortSignal) {
     this.#watched = watched;
-    this.#messageBytesMax = messageBytesMax;
+    this.#decoding = decoding;
     this.#through = after;
     const both = AbortSignal.any([signal, this.#abort.signal]);
     this.#batches = log.read('playhead.uploads', watched.partition, nextOffset(after), { signal: both })[Symbol.asyncIterator]();
@@ -53,7 +54,7 @@ export class BacklogReader {
       const batch = result.value;
       for (const { offset, record } of batch.records) {
         if (record === null || record.sessionId !== sessionId || record.projectId !== projectId) continue;
-        this.#pending.push(new HeldUpload(offset, record, this.#messageBytesMax));
+        this.#pending.push(new HeldUpload(offset, record, this.#decoding));
       }
       this.#through = toOffset(batch.next - 1);
     }

@@ -114,7 +114,14 @@ export class Viewer {
     for (const upload of uploads) {
       this.#lastReceivedAtMs = Math.max(this.#lastReceivedAtMs, upload.receivedAtMs);
       const isWanted = upload.offset >= this.#handover.cursor.offset && !this.#handover.marks.has(upload);
-      if (isWanted && upload instanceof HeldUpload) await upload.prepare();
+      if (!isWanted || !(upload instanceof HeldUpload)) continue;
+      await upload.prepare();
+      if (upload.spoiled === null) continue;
+      const { sessionId, offset, spoiled: error } = upload;
+      this.#gateway.logger.error(
+        { sessionId, partition: this.#partition, offset, error },
+        'an upload cannot be decoded; viewers go on behind it',
+      );
     }
   }
 
@@ -187,9 +194,9 @@ export class Viewer {
   async #readLog(ask: AskOf<'read-log'>): Promise<Input | null> {
     await this.#socket.below(this.#drainedBytes());
     if ((this.#backlog === null || this.#backlog.isBetweenBatches) && this.#window.reaches(ask.after)) return { kind: 'met' };
-    const { log, settings } = this.#gateway;
+    const { log, settings, readUpload } = this.#gateway;
     const watched = { projectId: this.#session.projectId, sessionId: this.#session.sessionId, partition: this.#partition };
-    this.#backlog ??= new BacklogReader(log, watched, ask.after, settings.messageBytesMax, this.#leave.signal);
+    this.#backlog ??= new BacklogReader(log, watched, ask.after, { ...settings, readUpload }, this.#leave.signal);
     const input = await this.#backlog.next();
     if (input === null) {
       this.#closeReaders();

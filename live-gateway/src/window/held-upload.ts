@@ -1,7 +1,15 @@
-import type { DecodedBody, Offset, PositionedFrame, Upload } from '@playhead/schemas';
+import type { Offset, PositionedFrame, Upload } from '@playhead/schemas';
 import { decodeFramesMessage, encodeFramesMessage } from '@playhead/schemas';
 import { positionFrames, readUploadAsync } from '@playhead/uploads';
+import { errorText } from '../error-text.ts';
 import type { UploadInLog } from '../handover/core/handover.ts';
+
+/** How uploads are made into what viewers are sent. */
+export interface Decoding {
+  readonly messageBytesMax: number;
+  /** Default: `readUploadAsync` of uploads. */
+  readonly readUpload?: typeof readUploadAsync | undefined;
+}
 
 /**
  * One upload of the log in memory. It is decoded when a viewer first prepares it, once for all viewers, into the very
@@ -16,16 +24,17 @@ export class HeldUpload implements UploadInLog {
   readonly counter: number | null;
   readonly receivedAtMs: number;
   readonly sentAtMs: number;
-  readonly #messageBytesMax: number;
+  readonly #decoding: Decoding;
   readonly #onBytes: (change: number) => void;
   #upload: Upload | null;
   #preparing: Promise<void> | null = null;
   #messages: readonly Uint8Array[] = [];
   #frames: readonly PositionedFrame[] = [];
   #bytes: number;
+  #spoiled: string | null = null;
 
   /** @param onBytes told by how many bytes decoding has changed what is held */
-  constructor(offset: Offset, upload: Upload, messageBytesMax: number, onBytes: (change: number) => void = () => {}) {
+  constructor(offset: Offset, upload: Upload, decoding: Decoding, onBytes: (change: number) => void = () => {}) {
     this.offset = offset;
     this.projectId = upload.projectId;
     this.sessionId = upload.sessionId;
@@ -34,7 +43,7 @@ export class HeldUpload implements UploadInLog {
     this.counter = upload.counter;
     this.receivedAtMs = upload.receivedAtMs;
     this.sentAtMs = upload.sentAtMs;
-    this.#messageBytesMax = messageBytesMax;
+    this.#decoding = decoding;
     this.#onBytes = onBytes;
     this.#upload = upload;
     this.#bytes = OVERHEAD_BYTES + upload.body.length;
@@ -49,6 +58,11 @@ export class HeldUpload implements UploadInLog {
     return this.#upload === null;
   }
 
+  /** What the decoder broke with, when it did: such an upload has no frames. */
+  get spoiled(): string | null {
+    return this.#spoiled;
+  }
+
   /** The whole frames; those before a fault, when the body has one. Only of an upload that was prepared. */
   get frames(): readonly PositionedFrame[] {
     this.#assertDecoded();
@@ -61,22 +75,33 @@ export class HeldUpload implements UploadInLog {
     return this.#messages;
   }
 
-  /** Decodes, so that the frames can be asked for. Bodies that take long do not hold up other viewers. */
+  /** Decodes, so that the frames can be asked for. Bodies that take long do not hold up other viewers. Never rejects. */
   prepare(): Promise<void> {
     const upload = this.#upload;
-    if (upload !== null) this.#preparing ??= readUploadAsync(upload).then((decoded) => this.#keep(upload, decoded));
+    if (upload !== null) this.#preparing ??= this.#decode(upload);
     return this.#preparing ?? Promise.resolve();
+  }
+
+  /** A decoder that breaks, or gives what no message takes, costs the upload that it broke for, as it does for blocks. */
+  async #decode(upload: Upload): Promise<void> {
+    const { messageBytesMax, readUpload = readUploadAsync } = this.#decoding;
+    try {
+      const decoded = await readUpload(upload);
+      this.#keep(messagesOf(positionFrames(upload, this.offset, decoded.frames), this, messageBytesMax));
+    } catch (error) {
+      this.#spoiled = errorText(error);
+      this.#keep([]);
+    }
   }
 
   #assertDecoded(): void {
     if (this.#upload !== null) throw new Error(`upload ${this.offset} is not prepared`);
   }
 
-  #keep(upload: Upload, decoded: DecodedBody): void {
+  #keep(messages: readonly Uint8Array[]): void {
+    this.#frames = messages.flatMap((message) => decodeFramesMessage(message).frames);
+    this.#messages = messages;
     this.#upload = null;
-    const frames = positionFrames(upload, this.offset, decoded.frames);
-    this.#messages = messagesOf(frames, this, this.#messageBytesMax);
-    this.#frames = this.#messages.flatMap((message) => decodeFramesMessage(message).frames);
     const bytes = OVERHEAD_BYTES + this.#messages.reduce((sum, message) => sum + message.length, 0);
     const change = bytes - this.#bytes;
     this.#bytes = bytes;

@@ -3,6 +3,7 @@ import { backoffMs, pause } from '@playhead/ports';
 import type { Offset, Partition } from '@playhead/schemas';
 import { nextOffset, PlayheadError, toOffset } from '@playhead/schemas';
 import { errorText } from '../error-text.ts';
+import type { Decoding } from './held-upload.ts';
 import { HeldUpload } from './held-upload.ts';
 
 /** What a viewer finds when it looks into the window. */
@@ -30,9 +31,8 @@ interface Waiter {
   readonly wake: () => void;
 }
 
-export interface WindowSettings {
+export interface WindowSettings extends Decoding {
   readonly windowBytesMax: number;
-  readonly messageBytesMax: number;
   readonly retryMs: number;
   readonly endGraceMs: number;
 }
@@ -202,7 +202,7 @@ export class PartitionWindow {
     const touched = new Set<Channel>();
     for (const { offset, record } of batch.records) {
       if (record === null) continue;
-      const held = new HeldUpload(offset, record, this.#settings.messageBytesMax, (change) => this.#changeBytes(held, change));
+      const held = new HeldUpload(offset, record, this.#settings, (change) => this.#changeBytes(held, change));
       this.#held.push(held);
       this.#bytes += held.bytes;
       const channel = this.#channels.get(`${held.sessionId} ${held.projectId}`);

@@ -19,10 +19,10 @@ export class Windows {
   }
 
   open(partition: Partition, projectId: string, sessionId: string): WindowView {
-    const { log, clock, logger, settings } = this.#gateway;
+    const { log, clock, logger, settings, readUpload } = this.#gateway;
     let entry = this.#windows.get(partition);
     if (entry === undefined) {
-      entry = { window: new PartitionWindow(partition, log, clock, logger, settings), views: 0, cancelStop: () => {} };
+      entry = { window: new PartitionWindow(partition, log, clock, logger, { ...settings, readUpload }), views: 0, cancelStop: () => {} };
       if (!this.#closed) this.#windows.set(partition, entry);
     }
     const opened = entry;

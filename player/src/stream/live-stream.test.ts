@@ -132,6 +132,22 @@ describe('the stream of a session', () => {
     expect(net.opened.length).toBe(2);
   });
 
+  test('over a line so slow that one message outlasts the silence, each connection is given twice the time, until frames come', () => {
+    const net = aNetwork();
+    const patience: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      net.welcome();
+      patience.push(net.timers[0]?.ms ?? 0);
+      net.fire();
+      net.fire();
+    }
+    expect(patience).toEqual([6_000, 12_000, 24_000, 48_000, 96_000, 192_000, 192_000, 192_000]);
+    net.welcome();
+    net.frames(frame(10));
+    net.welcome();
+    expect(net.timers[0]?.ms).toBe(6_000);
+  });
+
   test('a refusal is final', () => {
     const net = aNetwork();
     net.welcome();

@@ -36,6 +36,12 @@ export interface StreamListener {
 /** A connection that says nothing for this long is dead: the gateway speaks every LIMITS.viewerHeartbeatMs. */
 const SILENCE_MAX_MS = LIMITS.viewerHeartbeatMs * 6;
 
+/**
+ * ... or it is so slow that one message takes longer. A browser tells nothing of a message before it is whole, so after each connection
+ * that was given up for its silence the next one is given twice the time, at most 32 times, until frames come.
+ */
+const SILENCE_DOUBLINGS_MAX = 5;
+
 const REFUSALS = new Map<number, Refusal>([
   [CLOSE_CODES.unauthorized, 'unauthorized'],
   [CLOSE_CODES.forbidden, 'forbidden'],
@@ -57,6 +63,8 @@ export class LiveStream {
   #socket: Socket | null = null;
   #last: Position | null = null;
   #attempt = 0;
+  /** Connections given up for their silence since frames came last. */
+  #silences = 0;
   #welcomed = false;
   #closed = false;
   #cancelTimer: () => void = () => undefined;
@@ -98,7 +106,9 @@ export class LiveStream {
 
   #watchSilence(): void {
     this.#cancelTimer();
-    this.#cancelTimer = this.#around.setTimer(SILENCE_MAX_MS, () => {
+    const patienceMs = SILENCE_MAX_MS * 2 ** Math.min(this.#silences, SILENCE_DOUBLINGS_MAX);
+    this.#cancelTimer = this.#around.setTimer(patienceMs, () => {
+      this.#silences++;
       this.#forget();
       this.#lost(0);
     });
@@ -130,6 +140,7 @@ export class LiveStream {
     }
     const newest = fresh.at(-1);
     if (!newest) return;
+    this.#silences = 0;
     this.#last = newest.position;
     this.#listener.frames({ ...message, frames: fresh });
   }

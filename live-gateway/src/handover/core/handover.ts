@@ -41,6 +41,8 @@ export interface UploadInLog extends UploadIdentity {
   readonly offset: Offset;
   readonly receivedAtMs: number;
   readonly sentAtMs: number;
+  /** Why it has no frames, where nothing could make out what it holds. */
+  readonly spoiled?: string | null;
   readonly frames: readonly PositionedFrame[];
 }
 

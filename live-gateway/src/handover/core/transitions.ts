@@ -1,4 +1,4 @@
-import type { FlushGap, Offset, Position, PositionedFrame, StreamState } from '@playhead/schemas';
+import type { BlockIndex, FlushGap, Offset, Position, PositionedFrame, StreamState } from '@playhead/schemas';
 import { BytesFault, comparePositions, decodeFrameIndex, Marks, toOffset } from '@playhead/schemas';
 import { floorsOf } from './floors.ts';
 import type { BlockRef, Handover, Input, Outgoing, Stage, Step, Todo } from './handover.ts';
@@ -48,25 +48,31 @@ function sendFrames(handover: Handover, frames: readonly PositionedFrame[]): Ste
 /** Decides uploads in log order. Those at or before `covered` were decided already. */
 function takeUploads(handover: Handover, input: Of<'uploads'>): Step {
   const { marks } = handover;
-  let { cursor } = handover;
+  let { cursor, gapsSaidTo } = handover;
   const outgoing: Outgoing[] = [];
   for (const upload of input.uploads) {
     if (upload.offset <= handover.covered || !marks.accept(upload)) continue;
     // An upload wholly before the cursor is marked, but need not be decoded.
     if (upload.offset < cursor.offset) continue;
+    if (typeof upload.spoiled === 'string') {
+      const gap = { firstOffset: upload.offset, lastOffset: upload.offset };
+      const said = sayGap({ ...handover, cursor, gapsSaidTo }, gap, 'unreadable');
+      ({ gapsSaidTo } = said.handover);
+      outgoing.push(...said.outgoing);
+    }
     const wanted = upload.frames.filter((frame) => wants({ cursor, floors: handover.floors }, frame));
     if (wanted.length === 0) continue;
     outgoing.push({ type: 'frames', upload, frames: wanted });
     cursor = later(cursor, wanted.at(-1)?.position);
   }
-  return { handover: { ...handover, cursor, covered: max(handover.covered, input.through) }, outgoing };
+  return { handover: { ...handover, cursor, gapsSaidTo, covered: max(handover.covered, input.through) }, outgoing };
 }
 
 /** The catalog's answer: replay what it has behind `covered`, or go on with the log. */
 function locate(before: Handover, input: Of<'located'>): Step {
   let handover = before;
   if (handover.wantsKeyframe) {
-    const floors = floorsOf(input.blocks.filter((block) => block.blockLength > 0).map((block) => decodeFrameIndex(block.frameIndex)));
+    const floors = floorsOf(input.blocks.flatMap(indexOf));
     handover = { ...handover, wantsKeyframe: false, floors };
   }
   if (input.chainEnd > handover.covered) {
@@ -85,6 +91,17 @@ function locate(before: Handover, input: Of<'located'>): Step {
     handover: { ...said.handover, stage: 'backlog', covered: lost.lastOffset, attempts: 0, goneBefore: null },
     outgoing: said.outgoing,
   };
+}
+
+/** The frame index of a block with frames. One that is damaged has no keyframes; its block is lost where it is read. */
+function indexOf(block: BlockRef): BlockIndex[] {
+  if (block.blockLength === 0) return [];
+  try {
+    return [decodeFrameIndex(block.frameIndex)];
+  } catch (error) {
+    if (!(error instanceof BytesFault)) throw error;
+    return [];
+  }
 }
 
 /** Damaged marks count as none, as they do for the compactor. */
