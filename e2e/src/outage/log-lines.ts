@@ -1,10 +1,8 @@
+import type { LineRate } from '@playhead/testkit';
+import { lineRate } from '@playhead/testkit';
+
 /** How much a process said in a stretch of time. */
-export interface Said {
-  readonly lines: number;
-  /** Lines in the busiest second. */
-  readonly mostInASecond: number;
-  /** The longest time without a line. */
-  readonly longestSilenceMs: number;
+export interface Said extends LineRate {
   /** Each message, and how often it was said. */
   readonly messages: Readonly<Record<string, number>>;
 }
@@ -20,11 +18,5 @@ export function said(log: string, fromMs: number, toMs: number): Said {
     times.push(time);
     messages[msg] = (messages[msg] ?? 0) + 1;
   }
-  let [mostInASecond, longestSilenceMs, first] = [0, 0, 0];
-  for (const [at, time] of times.entries()) {
-    while ((times[first] ?? time) <= time - 1000) first++;
-    mostInASecond = Math.max(mostInASecond, at - first + 1);
-  }
-  for (const [at, time] of [...times, toMs].entries()) longestSilenceMs = Math.max(longestSilenceMs, time - (times[at - 1] ?? fromMs));
-  return { lines: times.length, mostInASecond, longestSilenceMs, messages };
+  return { ...lineRate(times, fromMs, toMs), messages };
 }

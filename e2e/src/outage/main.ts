@@ -8,7 +8,7 @@ const { values } = parseArgs({
   options: {
     of: { type: 'string', default: 's3' },
     minutes: { type: 'string', default: '1' },
-    'interval-ms': { type: 'string', default: '4000' },
+    'interval-ms': { type: 'string', default: '8000' },
   },
 });
 const store = STORES.find((name) => name === values.of);

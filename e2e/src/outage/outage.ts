@@ -120,8 +120,8 @@ export async function outage(cluster: Cluster, options: OutageOptions): Promise<
 }
 
 const PICTURES_PER_BUNDLE = 3;
-/** Half of the time goes to waiting for the acknowledgement. */
-const HOT_SHARE = 200;
+/** Most of the time goes to waiting for the acknowledgement. */
+const HOT_SHARE = 1000;
 
 function bundlesOf(phones: readonly Phone[]): number {
   return phones.reduce((sum, { acknowledged }) => sum + acknowledged.length / PICTURES_PER_BUNDLE, 0);

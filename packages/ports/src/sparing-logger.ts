@@ -1,7 +1,7 @@
 import type { Clock, Logger } from './runtime.ts';
 
 /** Lines of one message in one stretch of time. */
-const LINES_MAX = 5;
+const LINES_MAX = 3;
 const STRETCH_MS = 10_000;
 /** Messages that are counted at a time. They are texts of the code, so this is never reached. */
 const MESSAGES_MAX = 1_000;
@@ -13,7 +13,7 @@ interface Counted {
 }
 
 /**
- * The same logger, but of warnings and errors with one message (numbers in it aside) at most 5 in 10 s are written. The first
+ * The same logger, but of warnings and errors with one message (numbers in it aside) at most 3 in 10 s are written. The first
  * one after that says how many were left out: what fails for everybody at once, or many times a second, must not fill the
  * disk and hide the rest.
  */

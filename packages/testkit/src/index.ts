@@ -7,3 +7,4 @@ export * from './jpeg.ts';
 export * from './log/event-log-contract.ts';
 export * from './log/memory-log.ts';
 export * from './logger.ts';
+export * from './presence.ts';
