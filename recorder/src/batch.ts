@@ -1,14 +1,16 @@
-import type { Frame, UploadQuery } from '@playhead/schemas';
+import type { Frame, GapReason, UploadQuery } from '@playhead/schemas';
 import { fromBase64, toBase64 } from './compress.ts';
 import { uploadIdOf } from './core/continuity.ts';
 import type { KeptUpload } from './core/leaving.ts';
+import type { Losses } from './core/losses.ts';
 
 /** An upload with its identity. The identity is fixed when the batch is formed and never changes, however it leaves. */
 export interface Batch {
   readonly sessionId: string;
   readonly windowId: string;
   readonly counter: number;
-  readonly frames: readonly Frame[];
+  /** Null: an earlier page formed it, and what is in it is not known here. */
+  readonly frames: readonly Frame[] | null;
   readonly formedAtMs: number;
   readonly facts: string;
   body: Uint8Array<ArrayBuffer> | null;
@@ -30,6 +32,12 @@ export function queryOf(batch: Batch, goodbye: boolean, nowMs: number): UploadQu
   };
 }
 
+/** What goes with a batch that will never arrive. */
+export function loseBatch(batch: Batch, losses: Losses, reason: GapReason): void {
+  if (batch.frames !== null) losses.drop(batch.frames, reason);
+  else losses.add({ reason, fromMs: batch.formedAtMs, toMs: batch.formedAtMs, frames: 0, bytes: 0, track: null });
+}
+
 /** Batches as the tab's next page load finds them; those without a body cannot be kept. */
 export function toKept(batches: readonly Batch[]): KeptUpload[] {
   return batches.flatMap((batch): KeptUpload[] => {
@@ -45,6 +53,6 @@ export function fromKept(kept: readonly KeptUpload[]): Batch[] {
     const body = fromBase64(upload.body);
     if (body === null) return [];
     const { sessionId, windowId, counter, formedAtMs } = upload;
-    return [{ sessionId, windowId, counter, formedAtMs, frames: [], facts: '', body, survives: false }];
+    return [{ sessionId, windowId, counter, formedAtMs, frames: null, facts: '', body, survives: false }];
   });
 }

@@ -5,13 +5,18 @@ import { gzipNow } from './compress.ts';
 import { BEACON_BYTES_MAX, LEAVING_BYTES_MAX, planLeaving } from './core/leaving.ts';
 import type { Transport } from './transport.ts';
 
+export interface Farewell {
+  readonly kept: readonly Batch[];
+  readonly dropped: readonly Batch[];
+}
+
 /**
  * Sends as beacons what fits, except what already outlives the page.
  *
  * @param goodbye whether the last of the batches says goodbye
- * @returns what has to be kept
+ * @returns what has to be kept, and what fits neither way
  */
-export function sendAsBeacons(batches: readonly Batch[], goodbye: boolean, transport: Transport, nowMs: number): Batch[] {
+export function sendAsBeacons(batches: readonly Batch[], goodbye: boolean, transport: Transport, nowMs: number): Farewell {
   const waiting = batches.filter((batch) => !batch.survives);
   const reached = waiting.slice(0, compressForLeaving(waiting));
   const underWay = batches.reduce((sum, batch) => sum + (batch.survives ? (batch.body?.length ?? 0) : 0), 0);
@@ -33,7 +38,8 @@ export function sendAsBeacons(batches: readonly Batch[], goodbye: boolean, trans
     const batch = reached[index];
     if (batch) kept.push(batch);
   }
-  return kept;
+  const dropped = [...plan.dropped.flatMap((index) => reached[index] ?? []), ...waiting.slice(reached.length)];
+  return { kept, dropped };
 }
 
 /** Compresses within the time that a leaving page has; the index behind the last batch that it reached. */
@@ -41,7 +47,7 @@ function compressForLeaving(batches: readonly Batch[]): number {
   let bytes = 0;
   for (const [index, batch] of batches.entries()) {
     if (batch.body !== null) continue;
-    const raw = encodeFrames(batch.frames);
+    const raw = encodeFrames(batch.frames ?? []);
     bytes += raw.length;
     if (bytes > LEAVING_BYTES_MAX && index > 0) return index;
     batch.body = gzipNow(raw);

@@ -16,15 +16,27 @@ const IDLE_WITHIN_MS = 60;
 
 const encoder = new TextEncoder();
 
+/** Null for what cannot be made into bytes: memory has an end, and pages replace what is not theirs. */
+function payloadOf(raw: RawFrame): Uint8Array<ArrayBuffer> | null {
+  try {
+    return encoder.encode(JSON.stringify(raw.value));
+  } catch {
+    return null;
+  }
+}
+
 /** Turns events into bytes a little later, in idle moments and short slices, in order. */
 export class FrameQueue {
   #raw: RawFrame[] = [];
   #scheduled = false;
   readonly #emit: (frame: Frame) => void;
+  readonly #spoiled: (raw: RawFrame) => void;
   readonly #guard: (task: () => void) => () => void;
 
-  constructor(emit: (frame: Frame) => void, guard: (task: () => void) => () => void) {
+  /** @param spoiled what could not be made into bytes */
+  constructor(emit: (frame: Frame) => void, spoiled: (raw: RawFrame) => void, guard: (task: () => void) => () => void) {
     this.#emit = emit;
+    this.#spoiled = spoiled;
     this.#guard = guard;
   }
 
@@ -55,8 +67,9 @@ export class FrameQueue {
       while (done < this.#raw.length && (done === 0 || performance.now() < untilMs)) {
         const raw = this.#raw[done++];
         if (raw === undefined) break;
-        const payload = encoder.encode(JSON.stringify(raw.value));
-        this.#emit({ track: raw.track, keyframe: raw.keyframe, timestampMs: raw.timestampMs, payload });
+        const payload = payloadOf(raw);
+        if (payload === null) this.#spoiled(raw);
+        else this.#emit({ track: raw.track, keyframe: raw.keyframe, timestampMs: raw.timestampMs, payload });
       }
     } finally {
       this.#raw.splice(0, done);

@@ -1,7 +1,9 @@
 import type { Frame, Signal, StartRequest } from '@playhead/schemas';
 import { LIMITS } from '@playhead/schemas';
 import { parseConfig } from './core/continuity.ts';
+import type { KeptUpload } from './core/leaving.ts';
 import { parseKept } from './core/leaving.ts';
+import type { Loss } from './core/losses.ts';
 import { Outbox } from './core/outbox.ts';
 import { TypedValues } from './core/typed-values.ts';
 import { redactUrl } from './core/urls.ts';
@@ -20,10 +22,10 @@ import { textStore } from './storage.ts';
 import { httpTransport } from './transport.ts';
 import { WatchRequest } from './watch-request.ts';
 
+/** While no keyframe can be had, what is missing grows: it is told this often, ms. */
+const TELL_BLIND_EVERY_MS = 60_000;
 /** Facts travel in URLs of uploads: short enough for every server. */
 const FACT_CHARS_MAX = 500;
-/** Texts of custom signals by which the recorder speaks of itself. */
-export const LOST_SIGNAL = 'playhead.lost';
 
 /** Nothing that goes wrong in here may reach the page. */
 function guard(task: () => void): () => void {
@@ -63,6 +65,8 @@ export class Recorder {
   #ended = false;
   #entering = false;
   #toldFacts: Record<string, string> = {};
+  #frozenAtMs: number | null = null;
+  #toldLossesAtMs = now();
 
   /** @throws Error for a selector that is not one: recording less than asked for would show what must stay hidden */
   constructor(options: RecorderOptions) {
@@ -81,7 +85,11 @@ export class Recorder {
       options.userId ?? '',
     );
     this.#keptStore = textStore(() => sessionStorage, `playhead.kept.${suffix}`);
-    this.#frames = new FrameQueue((frame) => this.#accept(frame), guard);
+    this.#frames = new FrameQueue(
+      (frame) => this.#accept(frame),
+      (raw) => this.#spoil(raw),
+      guard,
+    );
     const common = {
       transport: httpTransport(options.endpoint, options.key),
       now,
@@ -135,6 +143,8 @@ export class Recorder {
       keepQuery: this.#keepQuery,
       typed,
       emit: (frame) => this.#push(frame),
+      lost: (reason, atMs) => this.#lose({ reason, fromMs: atMs, toMs: now(), frames: 1, bytes: 0, track: 'dom' }),
+      now,
     });
     this.#signals = listenForSignals({
       blockSelector,
@@ -150,12 +160,7 @@ export class Recorder {
 
   stop(): void {
     if (this.#away) return;
-    this.#watchRequest.stop();
-    this.#frames.drain();
-    const kept = this.#sender.leave();
-    if (kept.length > 0) this.#keptStore.write(JSON.stringify(kept));
-    this.#identity.close();
-    this.#away = true;
+    this.#leave();
     this.#dom?.stop();
     this.#signals?.stop();
     for (const step of this.#undo.splice(0)) step();
@@ -182,11 +187,16 @@ export class Recorder {
     this.#on(window, 'pageshow', (event) => {
       if ((event as PageTransitionEvent).persisted) this.#comeBack();
     });
+    this.#on(document, 'freeze', () => {
+      if (!this.#away) this.#frozenAtMs = now();
+    });
+    this.#on(document, 'resume', () => this.#thaw());
     this.#on(document, 'visibilitychange', () => {
       if (this.#away) return;
       this.#watchRequest.adjust();
       if (document.visibilityState === 'hidden') {
         this.#frames.drain();
+        this.#noteMissed(true);
         this.#sender.hide();
         this.#identity.touch(this.#identity.session.announced);
       } else {
@@ -195,20 +205,41 @@ export class Recorder {
     });
   }
 
+  /** No timer and no script ran since. The visitor may have seen the page stand still; a tab that runs on in the background is no gap. */
+  #thaw(): void {
+    const fromMs = this.#frozenAtMs;
+    this.#frozenAtMs = null;
+    if (this.#away || fromMs === null) return;
+    const before = this.#identity.session.id;
+    if (this.#sender.isIdle && this.#frames.isEmpty) this.#checkSession();
+    // It slept through the end of its session: nothing is missing of the new one.
+    if (this.#identity.session.id !== before) return;
+    this.#lose({ reason: 'background', fromMs, toMs: now(), frames: 0, bytes: 0, track: null });
+    this.#tellLosses();
+  }
+
   #leave(): void {
     if (this.#away) return;
     this.#watchRequest.stop();
     this.#frames.drain();
-    const kept = this.#sender.leave();
-    if (kept.length > 0) this.#keptStore.write(JSON.stringify(kept));
+    this.#noteMissed(true);
+    this.#sender.leave((uploads) => this.#keep(uploads));
     this.#identity.close();
     this.#away = true;
+  }
+
+  #keep(uploads: readonly KeptUpload[]): boolean {
+    const kept = this.#keptStore.write(JSON.stringify(uploads));
+    // What was told as lost does not come after all.
+    if (!kept) this.#keptStore.remove();
+    return kept;
   }
 
   #comeBack(): void {
     if (!this.#away) return;
     this.#away = false;
     this.#ended = false;
+    this.#frozenAtMs = null;
     this.#toldFacts = {};
     this.#identity.reclaim();
     this.#sender.resume();
@@ -225,6 +256,9 @@ export class Recorder {
     if (this.#away) return;
     if (!this.#entering && this.#sender.isIdle && this.#frames.isEmpty) this.#checkSession();
     this.#frames.push(frame);
+    this.#noteMissed(false);
+    // Whatever was wrong with the page's picture, here it is again.
+    if (frame.keyframe) this.#tellLosses();
   }
 
   #pushSignal(signal: Signal): void {
@@ -252,10 +286,14 @@ export class Recorder {
       this.#ended = false;
       this.#toldFacts = {};
       this.#frames.drain();
-      const signals = this.#outbox.clear().filter((frame) => frame.track === 'signal');
-      const loss = this.#outbox.recover();
-      for (const frame of signals) this.#accept(frame);
-      if (loss !== null) this.#tellLoss(loss);
+      const waiting = this.#outbox.clear();
+      this.#outbox.losses.drop(
+        waiting.filter((frame) => frame.track !== 'signal'),
+        'session_over',
+      );
+      this.#outbox.recover();
+      for (const frame of waiting) if (frame.track === 'signal') this.#accept(frame);
+      this.#tellLosses();
       this.#outbox.hurry(now());
       this.#signals?.navigation();
       this.#dom?.takeKeyframe();
@@ -271,13 +309,33 @@ export class Recorder {
   }
 
   #recover(): void {
-    const loss = this.#outbox.recover();
-    if (loss !== null) this.#tellLoss(loss);
-    this.#dom?.takeKeyframe();
+    const wasLossy = this.#outbox.recover();
+    this.#tellLosses();
+    if (wasLossy) this.#dom?.takeKeyframe();
   }
 
-  #tellLoss(loss: object): void {
-    this.#pushSignal({ kind: 'custom', text: LOST_SIGNAL, value: JSON.stringify(loss) });
+  #lose(loss: Loss): void {
+    this.#outbox.losses.add(loss);
+  }
+
+  #tellLosses(): void {
+    if (this.#dom?.isBlind && now() - this.#toldLossesAtMs < TELL_BLIND_EVERY_MS) return;
+    this.#toldLossesAtMs = now();
+    if (this.#outbox.tell(now(), this.#identity.config.bufferBytesMax)) this.#sender.wake();
+  }
+
+  /** @param all also of what may go on: the page may be gone before it is over */
+  #noteMissed(all: boolean): void {
+    const missed = this.#signals?.missed(all) ?? [];
+    for (const loss of missed) this.#lose(loss);
+    if (missed.length > 0) this.#tellLosses();
+  }
+
+  /** A frame could not be made into bytes. */
+  #spoil(raw: RawFrame): void {
+    const { track, keyframe, timestampMs } = raw;
+    this.#lose({ reason: keyframe ? 'keyframe_lost' : 'fault', fromMs: timestampMs, toMs: now(), frames: 1, bytes: 0, track });
+    if (track === 'dom') this.#dom?.spoiled(keyframe);
   }
 
   #facts(): Record<string, string> {

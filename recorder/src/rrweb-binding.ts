@@ -9,6 +9,8 @@ import { BLOCK_CLASS, MASK_CLASS } from './options.ts';
 const KEYFRAME_EVERY_MS = 5 * 60_000;
 /** Pointer positions are gathered for this long, ms. rrweb's 500 would be most of a live viewer's delay. */
 const POINTER_EVERY_MS = 200;
+/** After a keyframe or a change was lost, a keyframe repairs the picture, and not more often than this, ms: it costs the page a moment. */
+const REPAIR_EVERY_MS = 10_000;
 
 // rrweb's event types.
 const DOM_CONTENT_LOADED = 0;
@@ -28,11 +30,18 @@ export interface DomRecordingParts {
   readonly keepQuery: ReadonlySet<string>;
   readonly typed: TypedValues;
   readonly emit: (frame: RawFrame) => void;
+  /** Something of the page at this moment (Unix ms) is missing. */
+  readonly lost: (reason: 'keyframe_lost' | 'fault', atMs: number) => void;
+  readonly now: () => number;
 }
 
 export interface DomRecording {
   /** Draws the whole page again, as one keyframe. */
   takeKeyframe(): void;
+  /** Nothing can be drawn until the next keyframe, which could not be taken yet. */
+  readonly isBlind: boolean;
+  /** What was given out was lost afterwards: a keyframe, or a change. */
+  spoiled(keyframe: boolean): void;
   stop(): void;
 }
 
@@ -103,6 +112,32 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
   for (const field of document.querySelectorAll<HTMLInputElement>('input, textarea')) note(field);
 
   let meta: RrwebEvent | null = null;
+  /** rrweb numbers nodes anew with every keyframe: after one that was lost nothing can be drawn until the next. */
+  let blind = false;
+  let keyframes = 0;
+  let repairedAtMs = Number.NEGATIVE_INFINITY;
+  let stopped = false;
+
+  const takeKeyframe = (): void => {
+    const before = keyframes;
+    try {
+      record.takeFullSnapshot(true);
+    } catch {
+      // It is missed below.
+    }
+    if (keyframes > before) return;
+    // Told once: by what failed to take it down, or here where rrweb gave nothing.
+    if (!blind) parts.lost('keyframe_lost', parts.now());
+    blind = true;
+  };
+  const repair = (): void => {
+    if (parts.now() - repairedAtMs < REPAIR_EVERY_MS) return;
+    repairedAtMs = parts.now();
+    // Not inside of what rrweb is doing now.
+    setTimeout(() => {
+      if (!stopped) takeKeyframe();
+    });
+  };
   const take = (event: RrwebEvent): void => {
     if (event.type === DOM_CONTENT_LOADED || event.type === LOAD) return;
     scrubEvent(event, rules);
@@ -112,8 +147,16 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
     }
     if (event.type === FULL_SNAPSHOT && meta !== null) {
       // A viewer gets both or none: one frame.
-      parts.emit({ track: 'dom', keyframe: true, timestampMs: event.timestamp, value: [meta, event] });
+      const value = [meta, event];
       meta = null;
+      blind = false;
+      keyframes++;
+      parts.emit({ track: 'dom', keyframe: true, timestampMs: event.timestamp, value });
+      return;
+    }
+    if (blind) {
+      parts.lost('keyframe_lost', event.timestamp);
+      repair();
       return;
     }
     parts.emit({ track: 'dom', keyframe: false, timestampMs: event.timestamp, value: event });
@@ -122,11 +165,14 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
   // Every input kind by name of its tag: rrweb's own "all inputs" leaves out hidden and file.
   const everyInput = { input: true, textarea: true, select: true, password: true } as Record<string, boolean>;
   const stop = record({
-    emit: (event) => {
+    emit: (event: RrwebEvent) => {
       try {
         take(event);
       } catch {
         // What cannot be scrubbed does not leave.
+        blind ||= event.type === FULL_SNAPSHOT;
+        parts.lost(blind ? 'keyframe_lost' : 'fault', event.timestamp);
+        repair();
       }
     },
     blockClass: BLOCK_CLASS,
@@ -163,9 +209,17 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
     takeKeyframe() {
       // Before the document is there, rrweb has not begun; its first snapshot is still to come.
       if (document.readyState === 'loading') return;
-      record.takeFullSnapshot(true);
+      takeKeyframe();
+    },
+    get isBlind() {
+      return blind;
+    },
+    spoiled(keyframe) {
+      blind ||= keyframe;
+      repair();
     },
     stop() {
+      stopped = true;
       stop?.();
       window.removeEventListener('input', onInput, true);
       window.removeEventListener('change', onInput, true);

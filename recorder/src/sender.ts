@@ -1,7 +1,7 @@
-import type { Frame, RecorderConfig, StartRequest } from '@playhead/schemas';
+import type { Frame, GapReason, RecorderConfig, StartRequest } from '@playhead/schemas';
 import { encodeFrames, LIMITS } from '@playhead/schemas';
 import type { Batch } from './batch.ts';
-import { fromKept, queryOf, toKept } from './batch.ts';
+import { fromKept, loseBatch, queryOf, toKept } from './batch.ts';
 import { gzip, gzipNow } from './compress.ts';
 import type { BatchRules } from './core/batching.ts';
 import { heartbeatAtMs } from './core/heartbeat.ts';
@@ -26,7 +26,7 @@ export interface SenderEvents {
   keyframeWanted(watchId: string, hadKeyframe: boolean): void;
   /** `hadFrames`: what was shown last went to the ended session; a heartbeat's answer can wait for the next frame. */
   sessionEnded(hadFrames: boolean): void;
-  /** Frames were lost before; sending works again. */
+  /** Something was lost before; sending works again. */
   recovered(): void;
   /** Nothing of this key is wanted: recording is over. */
   forbidden(): void;
@@ -197,7 +197,7 @@ export class Sender {
   async #deliver(batch: Batch, life: number): Promise<boolean> {
     const { identity, transport } = this.#parts;
     if (batch.sessionId === identity.session.id && !identity.session.announced && !(await this.#announce(life))) return false;
-    const body = batch.body ?? (await gzip(encodeFrames(batch.frames)));
+    const body = batch.body ?? (await gzip(encodeFrames(batch.frames ?? [])));
     if (life !== this.#life) return false;
     batch.body = body;
     const survives = this.#parts.hidden() && body.length <= BEACON_BYTES_MAX;
@@ -249,16 +249,21 @@ export class Sender {
       if (isCurrent && !reply.ended) identity.touch();
     } else {
       this.#refusals++;
-      outbox.drop(batch.frames);
+      this.#lose(batch, outcome === 'expired' ? 'session_over' : 'refused');
       if (this.#refusals >= REFUSED_IN_A_ROW_MAX) {
         events.forbidden();
         return true;
       }
     }
-    if (isCurrent && outcome === 'expired') events.sessionEnded(batch.frames.length > 0);
-    if (stored) this.#heed(batch.sessionId, reply, batch.frames);
-    else if (outbox.loss !== null) events.recovered();
+    if (isCurrent && outcome === 'expired') events.sessionEnded((batch.frames?.length ?? 0) > 0);
+    if (stored) this.#heed(batch.sessionId, reply, batch.frames ?? []);
+    else if (outbox.isLossy) events.recovered();
     return true;
+  }
+
+  #lose(batch: Batch, reason: GapReason): void {
+    if (batch.frames !== null) this.#parts.outbox.drop(batch.frames, reason);
+    else loseBatch(batch, this.#parts.outbox.losses, reason);
   }
 
   /**
@@ -274,7 +279,7 @@ export class Sender {
       events.heard(sessionId, reply);
     }
     if (isCurrent && reply.ended) events.sessionEnded(frames !== null && frames.length > 0);
-    if (frames !== null && outbox.loss !== null) events.recovered();
+    if (frames !== null && (outbox.isLossy || !outbox.losses.isEmpty)) events.recovered();
     if (isCurrent && reply.keyframeFor !== null && !reply.ended) {
       events.keyframeWanted(reply.keyframeFor, frames?.some((frame) => frame.keyframe) ?? false);
     }
@@ -305,29 +310,46 @@ export class Sender {
     void this.#run();
   }
 
-  /** The page goes. Answers what has to wait for the tab's next page load. */
-  leave(): KeptUpload[] {
-    if (this.#stopped) return [];
-    const { outbox } = this.#parts;
+  /**
+   * The page goes.
+   *
+   * @param keep keeps uploads for the tab's next page load; false when it cannot
+   */
+  leave(keep: (uploads: readonly KeptUpload[]) => boolean): void {
+    if (this.#stopped) return;
+    const { outbox, now, transport } = this.#parts;
     let rawBytes = 0;
     while (outbox.count > 0 && rawBytes < LEAVING_BYTES_MAX) {
       const batch = this.#form();
-      rawBytes += batch.frames.reduce((sum, frame) => sum + frame.payload.length, 0);
+      rawBytes += batch.frames?.reduce((sum, frame) => sum + frame.payload.length, 0) ?? 0;
     }
-    outbox.drop(outbox.clear());
+    outbox.drop(outbox.clear(), 'page_left');
+    this.#tellLosses();
     // The goodbye is the newest upload, and it has to be said even if there is nothing else to say.
     const newest = this.#queue.at(-1);
-    if (newest === undefined || newest.survives || newest === this.#inFlight) this.#form();
+    if (outbox.count > 0 || newest === undefined || newest.survives || newest === this.#inFlight) this.#form();
     const goodbye = this.#queue.at(-1);
-    const kept = sendAsBeacons(this.#queue, true, this.#parts.transport, this.#parts.now());
-    if (goodbye !== undefined && kept.includes(goodbye)) {
-      // Something before it was too large, or it was itself: then the word alone may overtake.
+    const { kept, dropped } = sendAsBeacons(this.#queue, true, transport, now());
+    const keeps = kept.length === 0 || keep(toKept(kept));
+    const lost = keeps ? dropped : [...kept, ...dropped];
+    for (const batch of lost) loseBatch(batch, outbox.losses, 'page_left');
+    if (goodbye !== undefined && (kept.includes(goodbye) || dropped.includes(goodbye))) {
+      // Something before it was too large, or it was itself: then the word alone may overtake, and what is lost with it.
+      this.#tellLosses();
       const word = this.#form();
-      this.#parts.transport.beacon(word.sessionId, queryOf(word, true, this.#parts.now()), gzipNow(encodeFrames([])));
+      word.body = gzipNow(encodeFrames(word.frames ?? []));
+      const taken = transport.beacon(word.sessionId, queryOf(word, true, now()), word.body);
+      if (!taken) keep(toKept(keeps ? [...kept, word] : [word]));
     }
     this.stop();
     this.#queue = [];
     this.#inFlight = null;
-    return toKept(kept);
+  }
+
+  /** For a page that goes: no keyframe will come, and what is told needs none. */
+  #tellLosses(): void {
+    const { outbox, identity, now } = this.#parts;
+    outbox.recover();
+    outbox.tell(now(), identity.config.bufferBytesMax);
   }
 }

@@ -1,5 +1,6 @@
 import type { Signal } from '@playhead/schemas';
 import { LIMITS } from '@playhead/schemas';
+import type { Loss } from './core/losses.ts';
 import { SignalBudget } from './core/signal-budget.ts';
 import { redactUrl } from './core/urls.ts';
 import { labelOf, meantElement, selectorOf } from './describe-element.ts';
@@ -18,6 +19,8 @@ export interface Signals {
   /** Tells where the page is: at its load, and first in every session. */
   navigation(): void;
   custom(name: string, value: string): void;
+  /** Takes the stretches in which signals were left out because there were too many: those that are over, or all. */
+  missed(all: boolean): Loss[];
   stop(): void;
 }
 
@@ -116,6 +119,7 @@ export function listenForSignals(parts: SignalParts): Signals {
       if (!stopped) guarded(() => navigation(here()))(undefined);
     },
     custom: (name, value) => emit({ kind: 'custom', text: cut(name), ...(value === '' ? {} : { value: cut(value) }) }),
+    missed: (all) => budget.missed(parts.now(), all),
     stop() {
       stopped = true;
       for (const step of undo.splice(0)) step();

@@ -1,7 +1,8 @@
 /** A string by key that may be missing, full or forbidden: then it forgets, and says nothing. */
 export interface TextStore {
   read(): string | null;
-  write(text: string): void;
+  /** False when only this page will find it. */
+  write(text: string): boolean;
   remove(): void;
 }
 
@@ -20,8 +21,10 @@ export function textStore(storage: () => Storage, key: string): TextStore {
       memory = text;
       try {
         storage().setItem(key, text);
+        return true;
       } catch {
         // Full or forbidden: what is in memory serves this page.
+        return false;
       }
     },
     remove() {

@@ -84,6 +84,7 @@ function memoryStore(initial: string | null = null): TextStore & { text: string 
     },
     write(text) {
       this.text = text;
+      return true;
     },
     remove() {
       this.text = null;

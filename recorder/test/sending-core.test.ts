@@ -1,18 +1,24 @@
-import type { Frame } from '@playhead/schemas';
+import type { Frame, GapReason, Signal } from '@playhead/schemas';
 import { FRAME_HEADER_BYTES, LIMITS } from '@playhead/schemas';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { batchCount, batchDueAtMs } from '../src/core/batching.ts';
 import { heartbeatAtMs, IDLE_HIDDEN_MS, IDLE_VISIBLE_MS } from '../src/core/heartbeat.ts';
 import { parseKept, planLeaving } from '../src/core/leaving.ts';
+import type { Loss } from '../src/core/losses.ts';
+import { Losses } from '../src/core/losses.ts';
 import { Outbox } from '../src/core/outbox.ts';
 import { outcomeOf, parseRetryAfterMs, RETRY, retryDelayMs } from '../src/core/retry.ts';
-import { SIGNALS_BURST, SignalBudget } from '../src/core/signal-budget.ts';
+import { MISSED_MOST_MS, MISSED_QUIET_MS, SIGNALS_BURST, SignalBudget } from '../src/core/signal-budget.ts';
 
 const RULES = { flushMs: 5_000, leadingMs: 200, batchBytesMax: 1_000 };
 
 function frameOf(bytes: number, timestampMs = 1_000): Frame {
   return { track: 'dom', keyframe: false, timestampMs, payload: new Uint8Array(bytes) };
+}
+
+function gapOf(frame: Frame): Signal {
+  return JSON.parse(new TextDecoder().decode(frame.payload)) as Signal;
 }
 
 describe('batches', () => {
@@ -80,32 +86,74 @@ describe('overflow', () => {
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const outbox = new Outbox();
         let put = 0;
-        let taken = 0;
-        let lost = 0;
+        let taken: Frame[] = [];
         steps.forEach((action, index) => {
-          if (action === 'take') taken += outbox.take(index, 400).length;
-          else if (action === 'recover') lost += outbox.recover()?.frames ?? 0;
-          else {
+          if (action === 'take') taken = [...taken, ...outbox.take(index, 400)];
+          else if (action === 'recover') {
+            outbox.recover();
+            outbox.tell(index, 1_000);
+          } else {
             put++;
             outbox.accept(frameOf(action.put, index), index, 1_000);
           }
           expect(outbox.bytes).toBeLessThanOrEqual(1_000);
           // In the lossy state nothing waits: a DOM frame after a hole is of no use.
-          expect(outbox.loss === null || outbox.count === 0).toBe(true);
+          expect(!outbox.isLossy || outbox.count === 0).toBe(true);
         });
-        expect(taken + lost + outbox.count + (outbox.loss?.frames ?? 0)).toBe(put);
+        // What was told and dropped again is told again, and is no frame that is missing.
+        const rest = [...taken, ...outbox.clear(), ...outbox.losses.tell(0)];
+        const told = rest.filter((frame) => frame.track === 'signal').map(gapOf);
+        expect(rest.length - told.length + told.reduce((sum, gap) => sum + (gap.frames ?? 0), 0)).toBe(put);
       }),
     );
   });
 
-  test('[RC22] the loss says how much and when', () => {
+  test('[RC22] the gap says why, how much and when, and frames are taken again afterwards', () => {
     const outbox = new Outbox();
     expect(outbox.accept(frameOf(500, 1_000), 0, 600)).toBe('kept');
     expect(outbox.accept(frameOf(500, 2_000), 0, 600)).toBe('overflowed');
     expect(outbox.accept(frameOf(100, 3_000), 0, 600)).toBe('dropped');
-    expect(outbox.recover()).toEqual({ frames: 3, bytes: 1_100, fromMs: 1_000, toMs: 3_000 });
-    expect(outbox.recover()).toBeNull();
+    expect(outbox.tell(4_000, 600)).toBe(false);
+    expect(outbox.recover()).toBe(true);
+    expect(outbox.tell(4_000, 600)).toBe(true);
+    const missing = { fromMs: 1_000, toMs: 3_000, frames: 3, bytes: 1_100, track: 'dom' };
+    expect(outbox.take(4_000, 600).map(gapOf)).toEqual([{ kind: 'gap', reason: 'buffer_full', ...missing }]);
+    expect(outbox.recover()).toBe(false);
+    expect(outbox.tell(4_000, 600)).toBe(false);
     expect(outbox.accept(frameOf(100, 4_000), 0, 600)).toBe('kept');
+  });
+});
+
+describe('what is missing', () => {
+  const loss = (reason: GapReason, fromMs: number, toMs = fromMs): Loss => ({ reason, fromMs, toMs, frames: 1, bytes: 2, track: 'dom' });
+
+  test('[RC33] is one stretch for each reason, however much is lost', () => {
+    const losses = new Losses();
+    for (let at = 0; at < 1_000; at++) losses.add(loss(at % 2 === 0 ? 'refused' : 'fault', at));
+    expect(losses.tell(5_000).map(gapOf)).toEqual([
+      { kind: 'gap', reason: 'refused', fromMs: 0, toMs: 998, frames: 500, bytes: 1_000, track: 'dom' },
+      { kind: 'gap', reason: 'fault', fromMs: 1, toMs: 999, frames: 500, bytes: 1_000, track: 'dom' },
+    ]);
+    expect(losses.isEmpty).toBe(true);
+  });
+
+  test('[RC33] names the track when all of it is of one, and no numbers that nobody knows', () => {
+    const losses = new Losses();
+    losses.drop([frameOf(3), { ...frameOf(4), track: 'signal' }], 'refused');
+    losses.add({ reason: 'background', fromMs: 7, toMs: 9, frames: 0, bytes: 0, track: null });
+    expect(losses.tell(0).map(gapOf)).toEqual([
+      { kind: 'gap', reason: 'refused', fromMs: 1_000, toMs: 1_000, frames: 2, bytes: 7 },
+      { kind: 'gap', reason: 'background', fromMs: 7, toMs: 9 },
+    ]);
+  });
+
+  test('[RC33] outlives what drops the telling of it, again and again', () => {
+    const losses = new Losses();
+    losses.add(loss('refused', 10, 20));
+    for (let times = 0; times < 3; times++) losses.drop(losses.tell(times), 'buffer_full');
+    expect(losses.tell(9).map(gapOf)).toEqual([
+      { kind: 'gap', reason: 'refused', fromMs: 10, toMs: 20, frames: 1, bytes: 2, track: 'dom' },
+    ]);
   });
 });
 
@@ -192,5 +240,25 @@ describe('quiet windows', () => {
     expect(taken).toBe(SIGNALS_BURST);
     expect(budget.take('error', 0)).toBe(true);
     expect(budget.take('navigation', 1_000)).toBe(true);
+  });
+
+  test('[RC33] signals that were too many are told as one stretch of their kind when it is over, or has gone on for long', () => {
+    const budget = new SignalBudget();
+    const tell = (nowMs: number, all = false): string[] =>
+      budget.missed(nowMs, all).map(({ of, frames, fromMs, toMs }) => `${frames} ${of} ${fromMs}..${toMs}`);
+    for (let i = 0; i < SIGNALS_BURST + 7; i++) budget.take('error', i);
+    expect(tell(SIGNALS_BURST + 6)).toEqual([]);
+    expect(tell(SIGNALS_BURST + 6 + MISSED_QUIET_MS)).toEqual([`7 error ${SIGNALS_BURST}..${SIGNALS_BURST + 6}`]);
+    expect(tell(1e9, true)).toEqual([]);
+    let told = 0;
+    for (let at = 1e9; at < 1e9 + 5 * MISSED_MOST_MS; at += 50) {
+      budget.take('error', at);
+      told += budget.missed(at).length;
+    }
+    // A page that throws without end tells it once a minute.
+    expect(told).toBeGreaterThanOrEqual(3);
+    expect(told).toBeLessThanOrEqual(5);
+    budget.take('click', 2e9);
+    expect(tell(2e9, true)).toHaveLength(1);
   });
 });

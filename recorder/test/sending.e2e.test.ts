@@ -186,32 +186,6 @@ describe.runIf(chromiumPath)(`sending from a browser${chromiumPath ? '' : ` (${N
     expect(await page.evaluate(() => Object.keys(sessionStorage).filter((key) => key.startsWith('playhead.kept')))).toEqual([]);
   });
 
-  test('[RC22] a buffer that overflows is emptied and counted; when sending works again a signal tells it and a keyframe repairs it', async () => {
-    ingest.config = { bufferBytesMax: 200_000 };
-    await started();
-    const before = keyframes();
-    let open = (): void => {};
-    const gate = new Promise<void>((resolve) => {
-      open = resolve;
-    });
-    ingest.answer = () => ({ status: 204, until: gate });
-    const uploads = ingest.uploads.length;
-    await page.click('#b');
-    await until('an upload that hangs', () => ingest.uploads.length > uploads);
-    for (let i = 0; i < 4; i++) {
-      await page.click('#big');
-      await page.waitForTimeout(150);
-    }
-    ingest.answer = () => ({ status: 204 });
-    open();
-    const lost = await until('the lost signal', () => ingest.signals.find((signal) => signal.text === 'playhead.lost'));
-    await until('a keyframe', () => keyframes() > before);
-    const told = JSON.parse(lost.value ?? '{}') as { frames: number; bytes: number; fromMs: number; toMs: number };
-    expect(told.frames).toBeGreaterThan(0);
-    expect(told.bytes).toBeGreaterThan(150_000);
-    expect(told.toMs).toBeGreaterThanOrEqual(told.fromMs);
-  });
-
   test('[RC27] a quiet window says that it is there', async () => {
     ingest.config = { heartbeatMs: 1_000 };
     await started();

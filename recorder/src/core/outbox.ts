@@ -1,43 +1,24 @@
-import type { Frame } from '@playhead/schemas';
+import type { Frame, GapReason } from '@playhead/schemas';
 import { FRAME_HEADER_BYTES } from '@playhead/schemas';
 import type { BatchRules } from './batching.ts';
 import { batchCount, batchDueAtMs } from './batching.ts';
-
-/** What did not fit and was dropped. */
-export interface Loss {
-  readonly frames: number;
-  readonly bytes: number;
-  /** Times of the first and the last frame that is missing, Unix ms. */
-  readonly fromMs: number;
-  readonly toMs: number;
-}
-
-/** Two losses as one. */
-export function addLoss(a: Loss | null, b: Loss): Loss {
-  if (a === null) return b;
-  return { frames: a.frames + b.frames, bytes: a.bytes + b.bytes, fromMs: Math.min(a.fromMs, b.fromMs), toMs: Math.max(a.toMs, b.toMs) };
-}
-
-function lossOf(frames: readonly Frame[]): Loss | null {
-  let loss: Loss | null = null;
-  for (const frame of frames) {
-    loss = addLoss(loss, { frames: 1, bytes: frame.payload.length, fromMs: frame.timestampMs, toMs: frame.timestampMs });
-  }
-  return loss;
-}
+import { Losses } from './losses.ts';
 
 /**
  * The frames that wait to be sent, bounded. A DOM frame means nothing without those before it, so there is no clever
  * choice of what to drop: when the bound is reached everything that waits goes, later frames are counted and dropped too,
- * and when sending works again `recover` says what was lost and the recorder starts over with a keyframe.
+ * and when sending works again `recover` ends that and the recorder starts over with a keyframe.
  */
 export class Outbox {
+  /** What is missing and still has to be told. */
+  readonly losses = new Losses();
   #frames: Frame[] = [];
   #bytes = 0;
   #firstAtMs: number | null = null;
   #lastFlushAtMs = 0;
   #hurryAtMs: number | null = null;
-  #loss: Loss | null = null;
+  /** Why frames are dropped now; null: they are not. */
+  #lossy: GapReason | null = null;
 
   get count(): number {
     return this.#frames.length;
@@ -47,19 +28,19 @@ export class Outbox {
     return this.#bytes;
   }
 
-  get loss(): Loss | null {
-    return this.#loss;
+  get isLossy(): boolean {
+    return this.#lossy !== null;
   }
 
   /** Takes a frame over. `dropped`: the outbox is in its lossy state. `overflowed`: it has just entered it. */
   accept(frame: Frame, nowMs: number, bufferBytesMax: number): 'kept' | 'dropped' | 'overflowed' {
-    if (this.#loss !== null) {
-      this.drop([frame]);
+    if (this.#lossy !== null) {
+      this.losses.drop([frame], this.#lossy);
       return 'dropped';
     }
     const size = FRAME_HEADER_BYTES + frame.payload.length;
     if (this.#bytes + size > bufferBytesMax) {
-      this.drop([...this.clear(), frame]);
+      this.drop([...this.clear(), frame], 'buffer_full');
       return 'overflowed';
     }
     this.#frames.push(frame);
@@ -77,17 +58,25 @@ export class Outbox {
     return frames;
   }
 
-  /** Counts frames that are gone, here or in a batch that was refused. */
-  drop(frames: readonly Frame[]): void {
-    const loss = lossOf(frames);
-    if (loss !== null) this.#loss = addLoss(this.#loss, loss);
+  /** Frames are gone, here or in a batch that was refused: those behind them mean nothing until there is a keyframe. */
+  drop(frames: readonly Frame[], reason: GapReason): void {
+    if (frames.length === 0) return;
+    this.losses.drop(frames, reason);
+    this.#lossy = reason;
   }
 
-  /** Frames are taken again; answers what was lost meanwhile, null when nothing was. */
-  recover(): Loss | null {
-    const loss = this.#loss;
-    this.#loss = null;
-    return loss;
+  /** Frames are taken again. True when they were not before. */
+  recover(): boolean {
+    const wasLossy = this.isLossy;
+    this.#lossy = null;
+    return wasLossy;
+  }
+
+  /** What is missing is told among the frames that wait, unless those are dropped now. True when there was something to tell. */
+  tell(nowMs: number, bufferBytesMax: number): boolean {
+    if (this.isLossy || this.losses.isEmpty) return false;
+    for (const frame of this.losses.tell(nowMs)) this.accept(frame, nowMs, bufferBytesMax);
+    return true;
   }
 
   /** What waits leaves at once, however little. */
