@@ -1,5 +1,6 @@
 import { openS3Blocks } from '@playhead/blocks-s3';
-import { openClickHouseCatalog } from '@playhead/catalog-clickhouse';
+import type { ClickHouseOptions } from '@playhead/catalog-clickhouse';
+import { dropClickHouseCatalog, openClickHouseCatalog } from '@playhead/catalog-clickhouse';
 import { openKafkaLog, openRegistryCodec } from '@playhead/log-kafka';
 import type { Logger } from '@playhead/ports';
 import type { Engines } from './engines.ts';
@@ -34,12 +35,15 @@ export function clusterEngines(settings: Settings, logger: Logger): Engines {
         pathStyle: settings.s3PathStyle === 'auto' ? undefined : settings.s3PathStyle === 'on',
         credentials: accessKeyId === '' ? undefined : { accessKeyId, secretAccessKey },
       }),
-    catalog: () => {
-      const { clickhouse: url, clickhouseUser: user, clickhousePassword: password, clickhouseDatabase: database } = settings;
-      const cluster = settings.clickhouseCluster === '' ? {} : { cluster: settings.clickhouseCluster };
-      return openClickHouseCatalog({ url, user, password, database, ...cluster, logger });
-    },
+    catalog: () => openClickHouseCatalog(clickHouseOf(settings, logger)),
+    dropCatalog: () => dropClickHouseCatalog(clickHouseOf(settings, logger)),
   });
+}
+
+function clickHouseOf(settings: Settings, logger: Logger): ClickHouseOptions {
+  const { clickhouse: url, clickhouseUser: user, clickhousePassword: password, clickhouseDatabase: database } = settings;
+  const cluster = settings.clickhouseCluster === '' ? {} : { cluster: settings.clickhouseCluster };
+  return { url, user, password, database, ...cluster, logger };
 }
 
 function given(value: string): string | undefined {

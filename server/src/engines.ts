@@ -8,6 +8,8 @@ export interface Engines {
   log(): Promise<EventLog>;
   blocks(): Promise<BlockStore>;
   catalog(): Promise<Catalog>;
+  /** Drops what the catalog has from the log; `migrate` of the catalog makes the empty tables. For the rebuild. */
+  dropCatalog(): Promise<void>;
   /** Those that were asked for and are open. */
   opened(): OpenedEngines;
   /** Closes them, the last opened first. */
@@ -24,6 +26,7 @@ export function enginesOf(open: {
   readonly log: () => Promise<EventLog>;
   readonly blocks: () => Promise<BlockStore>;
   readonly catalog: () => Promise<Catalog>;
+  readonly dropCatalog: () => Promise<void>;
 }): Engines {
   const opened: { log?: EventLog; blocks?: BlockStore; catalog?: Catalog } = {};
   const closers: (() => Promise<void>)[] = [];
@@ -36,6 +39,7 @@ export function enginesOf(open: {
     log: async () => (opened.log ??= await kept(open.log())),
     blocks: async () => (opened.blocks ??= await kept(open.blocks())),
     catalog: async () => (opened.catalog ??= await kept(open.catalog())),
+    dropCatalog: open.dropCatalog,
     opened: () => opened,
     async close() {
       for (const close of closers.splice(0).toReversed()) await close();

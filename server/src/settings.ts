@@ -181,9 +181,14 @@ export type Settings = { readonly [Name in SettingName]: ValueOf<(typeof SETTING
  * Reads the settings: a flag wins over the environment, that over the default.
  *
  * @param args the words behind the command
+ * @param inPlaceOf of a command that is no role itself: the role that it needs the engines of, whatever `role` says
  * @throws {SettingFault} naming the flag or variable at fault
  */
-export function readSettings(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Settings | 'help' {
+export function readSettings(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  inPlaceOf?: Role,
+): Settings | 'help' {
   const flags = parseFlags(args);
   if (flags['help'] === true) return 'help';
   const values: Record<string, unknown> = {};
@@ -201,7 +206,9 @@ export function readSettings(args: readonly string[], env: Readonly<Record<strin
       throw error;
     }
   }
-  return consistent(values as Settings);
+  const settings = values as Settings;
+  if (inPlaceOf === undefined) return consistent(settings);
+  return consistent({ ...settings, role: new Set(settings.kafkaBrokers.length === 0 ? ROLES : [inPlaceOf]) });
 }
 
 /** What a process of a cluster must be told, by role. */

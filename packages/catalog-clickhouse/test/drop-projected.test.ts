@@ -66,20 +66,17 @@ function dying(commands: number): SqlClient {
   return { ...sql, command: (statement) => (left-- > 0 ? sql.command(statement) : Promise.reject(new Error('killed'))) };
 }
 
-test.each([0, 1, 2, 3, 8, PROJECTED.length - 1])(
-  'a drop that is cut off after %i of its steps leaves a catalog that fills again',
-  async (steps) => {
-    await fill();
-    await expect(dropProjected(dying(steps), IN_PROCESS)).rejects.toThrow('killed');
-    await catalog.migrate();
-    expect(await tables()).toEqual([...PROJECTED, ...KEPT].toSorted());
-    // Nothing goes before the progress does: whoever projects next has everything, or begins at the beginning.
-    const knows = (await catalog.signals('shop', 'session-0')).length;
-    const begins = (await catalog.progress(0)).chainEnd === NO_OFFSET;
-    expect(begins || knows === 2).toBe(true);
-    expect(begins).toBe(steps >= 2);
-    await fill();
-    expect(await catalog.signals('shop', 'session-0')).toHaveLength(2);
-    expect((await catalog.session('shop', 'session-0'))?.counts.clicks).toBe(2);
-  },
-);
+test.each([1, 2, 8])('a drop that is cut off after %i of its steps leaves a catalog that fills again', async (steps) => {
+  await fill();
+  await expect(dropProjected(dying(steps), IN_PROCESS)).rejects.toThrow('killed');
+  await catalog.migrate();
+  expect(await tables()).toEqual([...PROJECTED, ...KEPT].toSorted());
+  // Nothing goes before the progress does: whoever projects next has everything, or begins at the beginning.
+  const knows = (await catalog.signals('shop', 'session-0')).length;
+  const begins = (await catalog.progress(0)).chainEnd === NO_OFFSET;
+  expect(begins || knows === 2).toBe(true);
+  expect(begins).toBe(steps >= 2);
+  await fill();
+  expect(await catalog.signals('shop', 'session-0')).toHaveLength(2);
+  expect((await catalog.session('shop', 'session-0'))?.counts.clicks).toBe(2);
+});

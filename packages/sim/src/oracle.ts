@@ -1,0 +1,250 @@
+import type { BlockStore, Catalog, EventLog, LogRecord } from '@playhead/ports';
+import type { Flush, Offset, Partition, Rejected, SessionCounts, Topic, Upload } from '@playhead/schemas';
+import {
+  decodeBlock,
+  EMPTY_CHAIN,
+  extendsChain,
+  followChain,
+  formatPosition,
+  Marks,
+  NO_COUNTS,
+  NO_OFFSET,
+  partitionOf,
+  toOffset,
+} from '@playhead/schemas';
+import { decompressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
+import type { SeenFrame, Viewer } from './actors/viewer.ts';
+import { printOf } from './actors/viewer.ts';
+import { PROJECT } from './plan.ts';
+import { turn } from './world/virtual-time.ts';
+
+/** What must be true of one session, computed from the log alone. */
+export interface Expected {
+  readonly sessionId: string;
+  readonly partition: Partition;
+  /** Of every upload that counts, in order of position. */
+  readonly frames: readonly SeenFrame[];
+  readonly signals: readonly string[];
+  readonly counts: SessionCounts;
+  readonly uploads: number;
+  readonly duplicates: number;
+  /** Offsets of uploads that count and have a fault. */
+  readonly faulty: readonly Offset[];
+}
+
+/** What the log holds, read as plainly as possible. */
+export interface LogContent {
+  readonly uploads: readonly (readonly LogRecord<'playhead.uploads'>[])[];
+  /** The valid chain of each partition, by the one rule. */
+  readonly flushes: readonly (readonly Flush[])[];
+  readonly invalidFlushes: number;
+  readonly factsNext: readonly Offset[];
+  readonly rejected: readonly Rejected[];
+}
+
+export async function readLog(log: EventLog): Promise<LogContent> {
+  const uploads: (readonly LogRecord<'playhead.uploads'>[])[] = [];
+  const flushes: (readonly Flush[])[] = [];
+  const factsNext: Offset[] = [];
+  const rejected: Rejected[] = [];
+  let invalidFlushes = 0;
+  for (let partition = 0; partition < log.partitions; partition++) {
+    uploads.push(await recordsOf(log, 'playhead.uploads', partition));
+    let chain = EMPTY_CHAIN;
+    const valid: Flush[] = [];
+    for (const { record } of await recordsOf(log, 'playhead.flushes', partition)) {
+      if (record === null || !extendsChain(chain, record)) {
+        invalidFlushes++;
+        continue;
+      }
+      valid.push(record);
+      chain = followChain(chain, record);
+    }
+    flushes.push(valid);
+    factsNext.push(toOffset(((await recordsOf(log, 'playhead.sessions', partition)).at(-1)?.offset ?? -1) + 1));
+    for (const { record } of await recordsOf(log, 'playhead.rejected', partition)) if (record !== null) rejected.push(record);
+  }
+  return { uploads, flushes, invalidFlushes, factsNext, rejected };
+}
+
+async function recordsOf<T extends Topic>(log: EventLog, topic: T, partition: Partition): Promise<LogRecord<T>[]> {
+  const stop = new AbortController();
+  const batches = log.read(topic, partition, toOffset(0), { signal: stop.signal })[Symbol.asyncIterator]();
+  const records: LogRecord<T>[] = [];
+  for (;;) {
+    const batch = batches.next();
+    // The log answers at once or waits for appends: there may be a hole at its end.
+    const next = await Promise.race([batch, turn().then(() => null)]);
+    if (next === null || next.done === true) break;
+    records.push(...next.value.records);
+  }
+  stop.abort();
+  return records;
+}
+
+/** True when nothing is left to do: the chain covers the uploads, and the catalog has the chain and the facts. */
+export async function isCaughtUp({ uploads, flushes, factsNext }: LogContent, catalogs: readonly Catalog[]): Promise<boolean> {
+  for (const [partition, records] of uploads.entries()) {
+    const lastOffset = records.at(-1)?.offset ?? NO_OFFSET;
+    const chainEnd = flushes[partition]?.at(-1)?.lastOffset ?? NO_OFFSET;
+    if (chainEnd < lastOffset) return false;
+    for (const catalog of catalogs) {
+      const progress = await catalog.progress(partition);
+      if (progress.chainEnd < chainEnd || progress.sessionsNext < (factsNext[partition] ?? 0)) return false;
+    }
+  }
+  return true;
+}
+
+/** What every session has to be. */
+export async function expectedOf({ uploads }: LogContent, sessionIds: readonly string[]): Promise<readonly Expected[]> {
+  const all: Expected[] = [];
+  for (const sessionId of sessionIds) {
+    const partition = partitionOf(sessionId, uploads.length);
+    const marks = new Marks();
+    const frames: SeenFrame[] = [];
+    const signals: string[] = [];
+    const faulty: Offset[] = [];
+    const counts = { ...NO_COUNTS };
+    let [accepted, duplicates] = [0, 0];
+    for (const { offset, record } of uploads[partition] ?? []) {
+      if (record?.sessionId !== sessionId) continue;
+      if (!marks.accept(record)) {
+        duplicates++;
+        continue;
+      }
+      accepted++;
+      const decoded = await readUploadAsync(record);
+      if (decoded.fault !== null) faulty.push(offset);
+      for (const frame of positionFrames(record, offset, decoded.frames)) {
+        frames.push(printOf(frame));
+        counts.frames++;
+        if (frame.keyframe) counts.keyframes++;
+        if (frame.track !== 'signal') continue;
+        signals.push(formatPosition(frame.position));
+        const { kind } = JSON.parse(new TextDecoder().decode(frame.payload)) as { kind: string };
+        if (kind === 'click') counts.clicks++;
+        else counts.customs++;
+      }
+    }
+    all.push({ sessionId, partition, frames, signals, counts, uploads: accepted, duplicates, faulty });
+  }
+  return all;
+}
+
+/** Everything acknowledged is in the log, byte for byte. */
+export function checkAcknowledged({ uploads }: LogContent, acknowledged: readonly Upload[]): string[] {
+  const held = new Map<string, Uint8Array>();
+  for (const records of uploads) for (const { record } of records) if (record !== null) held.set(nameOf(record), record.body);
+  return acknowledged.flatMap((upload) => {
+    const body = held.get(nameOf(upload));
+    if (body === undefined) return [`acknowledged and not in the log: ${nameOf(upload)}`];
+    return Buffer.compare(body, upload.body) === 0 ? [] : [`acknowledged with other bytes: ${nameOf(upload)}`];
+  });
+}
+
+function nameOf({ sessionId, windowId, uploadId, counter }: Upload): string {
+  return `${sessionId} ${windowId}/${counter ?? uploadId}`;
+}
+
+/** What the blocks of the valid chain hold is what the log says, in order, once. */
+export async function checkBlocks({ flushes, rejected }: LogContent, blocks: BlockStore, all: readonly Expected[]): Promise<string[]> {
+  const problems: string[] = [];
+  const held = new Map<string, string[]>();
+  for (const flush of flushes.flat()) {
+    for (const { sessionId, blockOffset, blockLength } of flush.blocks) {
+      if (blockLength === 0) continue;
+      const prints = held.get(sessionId) ?? [];
+      held.set(sessionId, prints);
+      try {
+        const bytes = await blocks.get(flush.objectKey, { offset: blockOffset, length: blockLength });
+        prints.push(...decodeBlock(bytes, decompressPiece).map((frame) => printOf(frame).print));
+      } catch (error) {
+        problems.push(`the block of ${sessionId} in ${flush.objectKey} cannot be read: ${String(error)}`);
+      }
+    }
+  }
+  const told = new Set(rejected.map(({ partition, offset }) => `${partition}/${offset}`));
+  const faulty = new Set<string>();
+  for (const { sessionId, partition, frames, faulty: offsets } of all) {
+    problems.push(...compare(`blocks of ${sessionId}`, held.get(sessionId) ?? [], frames.map(({ print }) => print)));
+    for (const offset of offsets) faulty.add(`${partition}/${offset}`);
+  }
+  for (const place of faulty) if (!told.has(place)) problems.push(`the fault of upload ${place} was not told`);
+  for (const place of told) if (!faulty.has(place)) problems.push(`upload ${place} was told to be faulty and is not`);
+  return problems;
+}
+
+/** The catalog names what is stored and nothing else; its sums are the log's. */
+export async function checkCatalog(
+  name: string,
+  catalog: Catalog,
+  { flushes }: LogContent,
+  blocks: BlockStore,
+  all: readonly Expected[],
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const { sessionId, partition, signals, counts, uploads, duplicates } of all) {
+    const wrong = (what: string): void => void problems.push(`${name}: ${what} of ${sessionId}`);
+    const { blocks: rows } = await catalog.blocks(PROJECT, sessionId, partition);
+    const inChain = (flushes[partition] ?? []).flatMap((flush) =>
+      flush.blocks.filter((block) => block.sessionId === sessionId).map(() => flush.lastOffset),
+    );
+    problems.push(...compare(`${name}: blocks of ${sessionId}`, rows.map((row) => `${row.flushLastOffset}`), inChain.map(String)));
+    for (const { objectKey, blockOffset, blockLength } of rows) {
+      if (blockLength === 0) continue;
+      const size = await blocks.size(objectKey);
+      if (size === null || size < blockOffset + blockLength) wrong(`a block outside of the objects (${objectKey})`);
+    }
+    if (sum(rows.map((row) => row.uploads)) !== uploads) wrong(`${sum(rows.map((row) => row.uploads))} uploads instead of ${uploads}`);
+    if (sum(rows.map((row) => row.duplicates)) !== duplicates) {
+      wrong(`${sum(rows.map((row) => row.duplicates))} duplicates instead of ${duplicates}`);
+    }
+    const found = (await catalog.signals(PROJECT, sessionId)).map(({ position }) => formatPosition(position));
+    problems.push(...compare(`${name}: signals of ${sessionId}`, found, signals));
+    const info = await catalog.session(PROJECT, sessionId);
+    if (uploads === 0 && info === null) continue;
+    if (info === null) wrong('no row');
+    else if (JSON.stringify(info.counts) !== JSON.stringify({ ...info.counts, ...counts })) {
+      wrong(`counts ${JSON.stringify(info.counts)} instead of ${JSON.stringify(counts)}`);
+    } else if (info.live) wrong('no end');
+  }
+  return problems;
+}
+
+/**
+ * A viewer has everything from where it began, in order, once: from the start all of it; from the last keyframes, of each track of
+ * each window all that comes behind the first frame it got of them.
+ */
+export function checkViewer({ name, planned, frames, gaps, endsHeard }: Viewer, expected: Expected): string[] {
+  const problems: string[] = [];
+  const what = `${name} of ${planned.sessionId}`;
+  if (gaps.length > 0) problems.push(`${what} was told of a gap: ${JSON.stringify(gaps[0])}`);
+  if (endsHeard === 0 && expected.uploads > 0) problems.push(`${what} was not told the end`);
+  const got = frames.map(({ print }) => print);
+  if (planned.join === 'start') return [...problems, ...compare(what, got, expected.frames.map(({ print }) => print))];
+  const firstOf = new Map<string, SeenFrame>();
+  const trackOf = ({ windowId, track }: SeenFrame): string => `${windowId} ${track}`;
+  for (const frame of frames) if (!firstOf.has(trackOf(frame))) firstOf.set(trackOf(frame), frame);
+  const wanted = expected.frames.filter((frame) => {
+    const first = firstOf.get(trackOf(frame));
+    return first !== undefined && !isBefore(frame, first);
+  });
+  return [...problems, ...compare(what, got, wanted.map(({ print }) => print))];
+}
+
+function isBefore(a: SeenFrame, b: SeenFrame): boolean {
+  return a.position.offset < b.position.offset || (a.position.offset === b.position.offset && a.position.index < b.position.index);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** One line that says where two lists part; none when they are equal. */
+function compare(what: string, is: readonly string[], shouldBe: readonly string[]): string[] {
+  const at = shouldBe.findIndex((value, i) => is[i] !== value);
+  if (at === -1 && is.length === shouldBe.length) return [];
+  const place = at === -1 ? shouldBe.length : at;
+  return [`${what}: ${is.length} of ${shouldBe.length}; at ${place} is ${is[place] ?? 'nothing'}, should be ${shouldBe[place] ?? 'nothing'}`];
+}
