@@ -6,8 +6,8 @@ import type { KafkaContainer, SchemaRegistryContainer, StartedClickHouse, Starte
 import { startClickHouse, startHaproxy, startKafka, startS3, startSchemaRegistry } from '@playhead/containers';
 import type { Deployment } from './deployment.ts';
 import { untilUp } from './deployment.ts';
-import type { Process } from './server-process.ts';
-import { freePorts, startRole } from './server-process.ts';
+import type { Launched, RoleProcess } from './server-process.ts';
+import { freePorts, launchRole } from './server-process.ts';
 
 export const CLUSTER_WRITE_KEY = 'pk_cluster';
 export const CLUSTER_TOKEN = 'cluster-token';
@@ -24,9 +24,11 @@ export interface Member {
   readonly role: Role;
   /** Of the process itself, not of the proxy. */
   readonly url: string;
+  /** Also while it starts. */
   readonly runs: boolean;
   /** Undefined while it does not run. */
   readonly pid: number | undefined;
+  /** Resolves when it is up; rejects when it ended before. */
   start(): Promise<void>;
   /** Ctrl-C: drains. Answers whether it ended cleanly. */
   stop(): Promise<boolean>;
@@ -156,9 +158,9 @@ function flagsOf(settings: Readonly<Record<string, string>>): readonly string[] 
 }
 
 function memberOf(role: Role, port: number, flags: readonly string[]): Member {
-  let running: Process | undefined;
+  let running: Launched<RoleProcess> | undefined;
   let before = '';
-  const end = async <T>(how: (process: Process) => Promise<T>): Promise<T | undefined> => {
+  const end = async <T>(how: (process: Launched<RoleProcess>) => Promise<T>): Promise<T | undefined> => {
     const ending = running;
     running = undefined;
     if (ending === undefined) return undefined;
@@ -176,7 +178,13 @@ function memberOf(role: Role, port: number, flags: readonly string[]): Member {
       return running?.pid;
     },
     async start() {
-      running ??= await startRole(port, ['--role', role, ...flags]);
+      const starting = (running ??= launchRole(port, ['--role', role, ...flags]));
+      try {
+        await starting.up;
+      } catch (error) {
+        if (running === starting) await end((process) => process.kill());
+        throw error;
+      }
     },
     stop: async () => (await end((process) => process.stop())) === 0,
     kill: async () => {

@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServerProcess } from './server-process.ts';
-import { freePorts, startServer } from './server-process.ts';
+import { freePorts, launchServer } from './server-process.ts';
 
 /** A Playhead that people use, whatever it consists of. It is running when a test gets it. */
 export interface Deployment {
@@ -24,25 +23,35 @@ export interface Deployment {
 
 export interface OneProcess extends Deployment {
   readonly pid: number;
+  /** Its data directory. */
+  readonly data: string;
+  /** What its processes wrote to stderr so far. */
+  log(): string;
 }
 
-/** What `npm start` runs. */
+/** What `npm start` runs. It can be killed while it starts: `start` rejects then. */
 export async function openOneProcess(flags: readonly string[] = []): Promise<OneProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'playhead-one-process-'));
+  const data = join(folder, 'data');
   const [port = 0, shopPort = 0] = await freePorts(2);
-  const start = (): Promise<ServerProcess> => startServer({ data: join(folder, 'data'), port, shopPort, flags });
-  let server = await start();
+  let before = '';
+  let server = launchServer({ data, port, shopPort, flags });
+  const { url, link, shopUrl } = await server.up;
   return {
-    url: server.url,
-    link: server.link,
-    shopUrl: server.shopUrl,
+    url,
+    link,
+    shopUrl,
+    data,
     get pid() {
       return server.pid;
     },
+    log: () => before + server.log(),
     kill: () => server.kill(),
     stop: async () => (await server.stop()) === 0,
     async start() {
-      server = await start();
+      before += server.log();
+      server = launchServer({ data, port, shopPort, flags });
+      await server.up;
     },
     async close() {
       await server.kill();

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { encodeFrameBundle, partitionOf, uuidv7 } from '@playhead/schemas';
+import { encodeFrameBundle } from '@playhead/schemas';
 import { jpegOf } from '@playhead/testkit';
 import { expect } from 'vitest';
+import { sessionIn } from './session-in.ts';
 import type { ViewerClient } from './viewer-client.ts';
 import { growing, joinSession, payloadHash } from './viewer-client.ts';
 import { refusalOf } from './visits.ts';
@@ -43,7 +44,7 @@ export interface Phone {
 /** Starts a session in a given partition of `partitions`; resolves when its start is acknowledged. */
 export async function startPhone(options: PhoneOptions, partition: number, partitions: number): Promise<Phone> {
   const { doors, writeKey, intervalMs, patienceMs = PATIENCE_MS } = options;
-  const sessionId = sessionIn(partition, partitions);
+  const sessionId = sessionIn(partition, partitions, () => randomBytes(10));
   const epochMs = Date.now();
   const acknowledged: string[] = [];
   const refusals: string[] = [];
@@ -110,13 +111,6 @@ function sent(url: URL, writeKey: string, body: Uint8Array<ArrayBuffer> | string
   const contentType = typeof body === 'string' ? 'application/json' : 'application/octet-stream';
   const headers = { authorization: `Bearer ${writeKey}`, ...(body === null ? {} : { 'content-type': contentType }) };
   return refusalOf(url, { method: 'POST', headers, body });
-}
-
-function sessionIn(partition: number, partitions: number): string {
-  for (;;) {
-    const sessionId = uuidv7(Date.now(), randomBytes(10));
-    if (partitionOf(sessionId, partitions) === partition) return sessionId;
-  }
 }
 
 /** A viewer has seen the whole session to its end: every acknowledged picture once, in order. */

@@ -37,12 +37,24 @@ export interface ServerProcess extends Process {
   readonly shopUrl: string;
 }
 
-/** Starts a server and waits for its link. */
-export async function startServer(options: ServerOptions): Promise<ServerProcess> {
+/** A process that was launched: it may not be up yet, and can be ended before it is. */
+export interface Launched<Up extends Process> extends Process {
+  /** Rejects, with what it wrote, when it ended before it was up. */
+  readonly up: Promise<Up>;
+}
+
+/** Launches a server; it is up when it has printed its link. */
+export function launchServer(options: ServerOptions): Launched<ServerProcess> {
   const { data, port, shopPort, flags = [] } = options;
   const own = ['--data', data, '--port', String(port), '--shop-port', String(shopPort)];
-  const { said, ...process } = await startProcess([...own, ...flags], /https?:\/\/\S+\?token=\S+/);
-  return { ...process, url: `http://127.0.0.1:${port}`, link: said, shopUrl: `http://127.0.0.1:${shopPort}/` };
+  const { said, ...process } = launch([...own, ...flags], /https?:\/\/\S+\?token=\S+/);
+  const places = { url: `http://127.0.0.1:${port}`, shopUrl: `http://127.0.0.1:${shopPort}/` };
+  return { ...process, up: awaited(said, (link) => ({ ...process, ...places, link })) };
+}
+
+/** Starts a server and waits for its link. */
+export function startServer(options: ServerOptions): Promise<ServerProcess> {
+  return launchServer(options).up;
 }
 
 /** A process of a cluster, with the roles that its flags name. */
@@ -50,13 +62,24 @@ export interface RoleProcess extends Process {
   readonly url: string;
 }
 
-export async function startRole(port: number, flags: readonly string[]): Promise<RoleProcess> {
-  const { said, ...process } = await startProcess(['--port', String(port), ...flags], /https?:\/\/\S+/);
-  return { ...process, url: said };
+export function launchRole(port: number, flags: readonly string[]): Launched<RoleProcess> {
+  const { said, ...process } = launch(['--port', String(port), ...flags], /https?:\/\/\S+/);
+  return { ...process, up: awaited(said, (url) => ({ ...process, url })) };
 }
 
-/** Starts the program with `flags` and waits until it has printed what `sign` matches. */
-async function startProcess(flags: readonly string[], sign: RegExp): Promise<Process & { readonly said: string }> {
+export function startRole(port: number, flags: readonly string[]): Promise<RoleProcess> {
+  return launchRole(port, flags).up;
+}
+
+/** What is said, made into what is up. Nobody has to wait for it. */
+function awaited<Up>(said: Promise<string>, up: (said: string) => Up): Promise<Up> {
+  const waiting = said.then(up);
+  waiting.catch(() => undefined);
+  return waiting;
+}
+
+/** Launches the program with `flags`; `said` is what it prints that `sign` matches. */
+function launch(flags: readonly string[], sign: RegExp): Process & { readonly said: Promise<string> } {
   const child = spawn(process.execPath, [join(ROOT, 'server', 'src', 'main.ts'), ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
@@ -67,7 +90,7 @@ async function startProcess(flags: readonly string[], sign: RegExp): Promise<Pro
     return (await exited)[0];
   };
   return {
-    said: await firstMatch(child, sign, () => log),
+    said: firstMatch(child, sign, () => log),
     pid: child.pid ?? 0,
     log: () => log,
     stop: () => end('SIGINT'),
@@ -92,15 +115,24 @@ async function firstMatch(child: ChildProcess, sign: RegExp, log: () => string):
   throw new Error(`the server ended before it said ${sign.source}:\n${log()}`);
 }
 
-/** Runs one of the commands (`simulate`, `import`) to its end. */
+/**
+ * Runs one of the commands (`simulate`, `import`, `rebuild`) to its end.
+ *
+ * @param killAt kill -9 as soon as it has printed what this matches
+ */
 export async function runCommand(
-  command: 'simulate' | 'import',
+  command: 'simulate' | 'import' | 'rebuild',
   args: readonly string[],
+  killAt?: RegExp,
 ): Promise<{ readonly code: number | null; readonly output: string }> {
   const child = spawn(process.execPath, [join(ROOT, 'server', 'src', command, 'main.ts'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const take = (text: string): void => {
+    output += text;
+    if (killAt?.test(output)) child.kill('SIGKILL');
+  };
+  child.stdout.setEncoding('utf8').on('data', take);
+  child.stderr.setEncoding('utf8').on('data', take);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, output };
 }

@@ -11,6 +11,8 @@ export interface ViewerClient {
   readonly rejoins: number;
   /** Cuts the connection and joins again behind the last position, at the same server or another one. */
   reconnect(url?: string): Promise<void>;
+  /** Cuts the connection as a lost network does: with `rejoins` it joins again by itself. */
+  drop(): void;
   /** Resolves when `holds` is true, looked at after every message; rejects when the viewer was sent away for good, and after two minutes. */
   until(holds: (viewer: ViewerClient) => boolean): Promise<void>;
   close(): void;
@@ -101,6 +103,9 @@ export async function joinSession(
       const cut = socket;
       await openBehindLast(other);
       cut.close();
+    },
+    drop() {
+      socket.close();
     },
     async until(holds) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
