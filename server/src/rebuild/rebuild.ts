@@ -31,7 +31,7 @@ export class RebuildRefused extends Error {
 }
 
 /** A dead processor's partitions are given on after 10 s. */
-const CLAIM_WAIT_MS = 30_000;
+const CLAIM_WAIT_MS = 20_000;
 const PROGRESS_MS = 5_000;
 /** Objects that are named in each partition; more are only counted. */
 const NAMED_MAX = 10;
