@@ -91,7 +91,10 @@ export class Marks {
     const version = reader.u8();
     if (version !== MARKS_VERSION) throw new BytesFault(`marks of version ${version}`, 0);
     for (let windows = reader.varint(); windows > 0; windows--) {
-      const window = marks.#window(reader.text());
+      const windowId = reader.text();
+      // Ranges that begin anew would be put before those that are there, each of them: minutes for a megabyte.
+      if (marks.#windows.has(windowId)) throw new BytesFault(`window ${JSON.stringify(windowId)} twice`, reader.at);
+      const window = marks.#window(windowId);
       let end = 0;
       for (let ranges = reader.varint(); ranges > 0; ranges--) {
         const first = end + reader.varint();

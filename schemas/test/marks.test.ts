@@ -101,4 +101,15 @@ describe('marks', () => {
     for (const value of [1, 1, 0, 1, Number.MAX_SAFE_INTEGER, 5, 0]) writer.varint(value);
     expect(() => Marks.decode(writer.bytes())).toThrow(/2\^53/);
   });
+
+  it('a window that is named twice is a BytesFault: its ranges would be moved up for each that is put before them', () => {
+    const writer = new ByteWriter();
+    writer.u8(1);
+    writer.varint(2);
+    for (let window = 0; window < 2; window++) {
+      writer.text('a');
+      for (const value of [1, 0, 0, 0]) writer.varint(value);
+    }
+    expect(() => Marks.decode(writer.bytes())).toThrow(/"a" twice/);
+  });
 });

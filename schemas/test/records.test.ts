@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BODY_CODECS, BODY_FORMATS, BytesFault, ByteWriter, END_REASONS, TOPIC_NAMES, TRACKS, toOffset } from '../src/index.ts';
-import { AVRO_SCHEMAS, avroCodec } from '../src/records/index.ts';
+import { AVRO_SCHEMAS, avroCodec, avroReader } from '../src/records/index.ts';
 import type { Flush, SessionStarted, Topic, TopicRecords, Upload } from '../src/records/types.ts';
 import { outcomeOf, RECORDS } from './samples.ts';
 
@@ -204,6 +204,24 @@ describe('foreign bytes', () => {
     writer.raw(bytes.subarray(0, bytes.length - 1));
     writer.zigzag(2 ** 50);
     expect(() => avroCodec.decode('playhead.flushes', writer.bytes())).toThrow(/items in/);
+  });
+
+  it("a later writer's schema costs nothing either: items without a byte, and types that today's schemas do not use", () => {
+    const [watch] = RECORDS['playhead.watches'];
+    if (!watch) throw new Error('there is a sample');
+    const { fields, ...schema } = AVRO_SCHEMAS['playhead.watches'] as unknown as { fields: readonly object[]; name: string };
+    const readerWith = (type: unknown) =>
+      avroReader('playhead.watches', { ...schema, fields: [...fields, { name: 'later', type }] } as unknown as Parameters<
+        typeof avroReader
+      >[1]);
+    const record = avroCodec.encode('playhead.watches', watch);
+    const writer = new ByteWriter();
+    writer.raw(record);
+    for (let i = 0; i < 1000; i++) writer.zigzag(100);
+    writer.zigzag(0);
+    expect(() => readerWith({ type: 'array', items: 'null' })(writer.bytes(), 1)).toThrow(/items without a byte/);
+    expect(() => readerWith('double')(Uint8Array.from([...record, ...new Uint8Array(8)]), 1)).toThrow(BytesFault);
+    expect(readerWith({ type: 'array', items: 'string' })(Uint8Array.from([...record, 0]), 1)).toEqual(watch);
   });
 
   it('facts with the names of what every object inherits change no prototype, and are kept but for __proto__', () => {
