@@ -92,11 +92,21 @@ export function encodeBlock(frames: readonly PositionedFrame[], compress: Compre
 
 /**
  * All frames of a block, in order of position. Magic, version, checksum and every length are verified. Payloads are views
- * into the block and its inflated pieces.
+ * into the block and its inflated pieces. Memory: what its pieces inflate to, LIMITS.blockInflatedBytesMax at most.
  *
  * @throws {BlockFault} for anything but the whole bytes of a block
  */
 export function decodeBlock(bytes: Uint8Array, decompress: Decompress = inflateZstd): PositionedFrame[] {
+  const index = decodeWholeBlockIndex(bytes);
+  return framesOfBlock(index, bytes, index.frames, decompress);
+}
+
+/**
+ * The frame index of a whole block, whose length and checksum are verified: for who needs some of its frames.
+ *
+ * @throws {BlockFault} for anything but the whole bytes of a block
+ */
+export function decodeWholeBlockIndex(bytes: Uint8Array): BlockIndex {
   const index = decodeBlockIndex(bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = bytes.length - CHECKSUM_BYTES;
@@ -104,7 +114,7 @@ export function decodeBlock(bytes: Uint8Array, decompress: Decompress = inflateZ
   if (dataEnd !== end) throw new BlockFault('length', `the index describes ${dataEnd} bytes, the block has ${end} before its checksum`);
   const checksum = crc32(bytes.subarray(0, end));
   if (view.getUint32(end) !== checksum) throw new BlockFault('checksum', 'the checksum does not match');
-  return framesOfBlock(index, bytes, index.frames, decompress);
+  return index;
 }
 
 /**

@@ -14,12 +14,17 @@ const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
  * another. So the frame is measured first: it has to be alone, and to say itself that it holds `rawLength` bytes.
  *
  * @param rawLength the bytes that come out; no more is allocated
- * @throws {Error} for anything but one whole zstd frame of that content size
+ * @throws {BytesFault} for anything but one whole zstd frame of that content size
  */
 export function inflateZstd(compressed: Uint8Array, rawLength: number): Uint8Array {
   const contentSize = measureFrame(compressed);
   if (contentSize !== rawLength) throw new BytesFault(`a zstd frame of ${contentSize} bytes where ${rawLength} belong`, 0);
-  return decompress(compressed, new Uint8Array(rawLength));
+  try {
+    return decompress(compressed, new Uint8Array(rawLength));
+  } catch (error) {
+    // What fzstd stumbles over may be any error of the language.
+    throw new BytesFault(`a damaged zstd frame: ${error instanceof Error ? error.message : String(error)}`, 0);
+  }
 }
 
 /** The content size that the one frame in `bytes` tells. */

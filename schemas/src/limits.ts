@@ -40,6 +40,8 @@ export const LIMITS = {
   flushAgeMs: 10_000,
   /** ... or at these inflated bytes, whichever first. */
   flushBytesMax: 100 * 1024 * 1024,
+  /** The text frames of one block, inflated: the largest flush that can be set (1 GiB), and the upload that passes it. */
+  blockInflatedBytesMax: (1024 + 64) * 1024 * 1024,
 
   /** A batch of the browser recorder leaves at this size (before compression) ... */
   recorderBatchBytesMax: 64 * 1024,
@@ -91,6 +93,7 @@ assertRelation(LIMITS.joinedFrameBytesMax <= LIMITS.joiningBytesMax, 'the larges
 assertRelation(LIMITS.framePartBytesMax * 2 <= LIMITS.uploadBytesMax, 'a part fits an upload, compressed or not');
 assertRelation(LIMITS.framePartBytesMax * 2 <= LIMITS.viewerBufferBytesMax, 'a part alone does not make a viewer lag');
 assertRelation(LIMITS.uploadInflatedBytesMax < LIMITS.flushBytesMax, 'uploadInflatedBytesMax < flushBytesMax');
+assertRelation(LIMITS.flushBytesMax + LIMITS.uploadInflatedBytesMax <= LIMITS.blockInflatedBytesMax, 'a flush of one session fits a block');
 assertRelation(LIMITS.uploadBytesMax * 2 <= LIMITS.ingestInFlightBytesMax, 'two uploads fit in flight');
 assertRelation(LIMITS.recorderHeartbeatMs * 3 < LIMITS.sessionSilenceMs, 'two lost heartbeats do not end a session');
 assertRelation(LIMITS.recorderFlushMs < LIMITS.windowGoodbyeMs * 2, 'a window is not gone before its next batch can come');

@@ -259,6 +259,14 @@ describe('frame index', () => {
     expect(() => decodeFrameIndex(writer.bytes())).toThrow(/claims/);
   });
 
+  it('pieces that claim more together than a block may hold are a fault', () => {
+    const writer = new ByteWriter();
+    const pieces = Math.floor(LIMITS.blockInflatedBytesMax / LIMITS.frameBytesMax) + 1;
+    for (const value of [1, 0, pieces, 0]) writer.varint(value);
+    for (let i = 0; i < pieces; i++) for (const value of [5, LIMITS.frameBytesMax]) writer.varint(value);
+    expect(() => decodeFrameIndex(writer.bytes())).toThrow(/pieces claim/);
+  });
+
   it('costs few bytes a frame', () => {
     const frames = Array.from({ length: 1000 }, (_, i) => ({
       ...frameOf('dom', NOW_MS + i * 16, `{"n":${i}}`),
@@ -299,13 +307,13 @@ describe('inflateZstd', () => {
       expect(() => inflateZstd(compressed.subarray(0, cut), raw.length)).toThrow(BytesFault);
   });
 
-  it('any damage is an error or bytes of the right length', () => {
+  it('any damage is a BytesFault or bytes of the right length', () => {
     fc.assert(
       fc.property(fc.nat(compressed.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
         const damaged = compressed.slice();
         damaged[at] = (damaged[at] ?? 0) ^ flip;
         let { length } = raw;
-        outcomeOf(Error, () => (length = inflateZstd(damaged, raw.length).length));
+        outcomeOf(BytesFault, () => (length = inflateZstd(damaged, raw.length).length));
         expect(length).toBe(raw.length);
       }),
       { numRuns: 500 },

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BlockStore, SignalRow } from '@playhead/ports';
 import type { Flush, FlushBlock } from '@playhead/schemas';
-import { BlockFault, BytesFault, decodeBlock, PlayheadError } from '@playhead/schemas';
+import { decodeWholeBlockIndex, framesOfBlock, PlayheadError } from '@playhead/schemas';
 import { decompressPiece } from '@playhead/uploads';
 import { signalsCounted } from '../compactor/core/session-summary.ts';
 import { parseSignal } from '../core/parse-signal.ts';
@@ -16,7 +16,8 @@ const RANGES_AT_ONCE = 4;
 
 /**
  * The signals of all blocks of a flush, in the order of its blocks and of positions. Blocks whose counts know no signal are
- * not fetched. A block that is gone (its session was deleted) or damaged has no signals: that is logged and holds up nobody.
+ * not fetched. A block that is gone (its session was deleted), damaged, or that the decoder breaks on has no signals: that is
+ * logged and holds up nobody.
  *
  * @throws {PlayheadError} what else the block store throws
  */
@@ -29,10 +30,13 @@ export async function signalsOfFlush(blocks: BlockStore, flush: Flush, { logger 
     const some = wanted.slice(at, at + RANGES_AT_ONCE);
     const found = await Promise.all(
       some.map(async (block) => {
+        let isFetched = false;
         try {
-          return signalsOfBlock(block, await fetch(block));
+          const bytes = await fetch(block);
+          isFetched = true;
+          return signalsOfBlock(block, bytes);
         } catch (error) {
-          if (!isLost(error)) throw error;
+          if (!isFetched && !isLost(error)) throw error;
           const { objectKey, partition } = flush;
           logger.error({ ...errorFields(error), partition, objectKey, sessionId: block.sessionId }, 'a block has no signals to give');
           return [];
@@ -59,16 +63,21 @@ async function fetcherOf(blocks: BlockStore, { objectKey, objectBytes }: Flush, 
   }
 }
 
+/** Of the block only the pieces with signals are inflated: its DOM may be a hundred times as large. */
 function signalsOfBlock({ projectId, sessionId }: FlushBlock, bytes: Uint8Array): SignalRow[] {
-  const rows: SignalRow[] = [];
-  for (const { track, windowId, position, timestampMs, payload } of decodeBlock(bytes, decompressPiece)) {
-    if (track === 'signal') rows.push({ projectId, sessionId, windowId, position, timestampMs, signal: parseSignal(payload) });
-  }
-  return rows;
+  const index = decodeWholeBlockIndex(bytes);
+  const signals = index.frames.filter(({ track }) => track === 'signal');
+  return framesOfBlock(index, bytes, signals, decompressPiece).map(({ windowId, position, timestampMs, payload }) => ({
+    projectId,
+    sessionId,
+    windowId,
+    position,
+    timestampMs,
+    signal: parseSignal(payload),
+  }));
 }
 
-/** True for what repeating does not cure: the bytes are gone or are not a block. */
+/** True for what repeating does not cure: the bytes are gone. */
 function isLost(error: unknown): boolean {
-  if (error instanceof PlayheadError) return error.code === 'not_found' || error.code === 'range_not_satisfiable';
-  return error instanceof BlockFault || error instanceof BytesFault;
+  return error instanceof PlayheadError && (error.code === 'not_found' || error.code === 'range_not_satisfiable');
 }

@@ -101,11 +101,14 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
   writer.varint(frames.length);
   for (const windowId of windows) writer.text(windowId);
   let pieceEnd = pieces[0]?.offset ?? 0;
+  let inflatedBytes = 0;
   for (const piece of pieces) {
     assertLayout(piece.offset === pieceEnd, 'pieces lie one behind the other');
     writer.varint(piece.length);
     assertLayout(piece.rawLength <= LIMITS.frameBytesMax, 'a piece is within LIMITS.frameBytesMax');
     writer.varint(piece.rawLength);
+    inflatedBytes += piece.rawLength;
+    assertLayout(inflatedBytes <= LIMITS.blockInflatedBytesMax, 'all pieces are within LIMITS.blockInflatedBytesMax');
     pieceEnd = piece.offset + piece.length;
   }
 
@@ -154,7 +157,8 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
 
 /**
  * The reverse. What it answers is consistent: positions ascend, text frames fill their pieces exactly, every place is
- * within the data. Memory is bounded by the bytes given, whatever they claim.
+ * within the data, pieces claim LIMITS.blockInflatedBytesMax together at most. Memory: 64 bytes for each byte given, whatever
+ * they claim.
  *
  * @throws {BytesFault} for bytes that `encodeFrameIndex` did not write
  */
@@ -169,10 +173,13 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   for (let i = 0; i < windowCount; i++) windows.push(reader.text());
   const pieces: PieceEntry[] = [];
   let dataEnd = BLOCK_HEADER_BYTES + bytes.length;
+  let inflatedBytes = 0;
   for (let i = 0; i < pieceCount; i++) {
     const length = reader.varint();
     const rawLength = reader.varint();
     if (rawLength > LIMITS.frameBytesMax) throw new BytesFault(`piece ${i} claims ${rawLength} bytes`, reader.at);
+    inflatedBytes += rawLength;
+    if (inflatedBytes > LIMITS.blockInflatedBytesMax) throw new BytesFault(`${i + 1} pieces claim ${inflatedBytes} bytes`, reader.at);
     pieces.push({ offset: dataEnd, length, rawLength });
     dataEnd = checked(reader, dataEnd + length);
   }
