@@ -13,6 +13,12 @@ describe('an rrweb recording', () => {
     expect(parseRecording(`${events.map((event) => JSON.stringify(event)).join('\n')}\n\n`)).toEqual(events);
   });
 
+  test('whose events are nested too deeply to be written again is refused', () => {
+    const deep = `{"type":3,"timestamp":1600,"data":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+    const events = parseRecording(`${JSON.stringify(FULL)}\n${deep}\n`);
+    expect(() => framesOfEvents(events)).toThrow(RecordingFault);
+  });
+
   test('is put in order of time', () => {
     expect(parseRecording(JSON.stringify([MOVE, META, FULL]))).toEqual([META, FULL, MOVE]);
   });

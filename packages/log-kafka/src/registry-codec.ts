@@ -1,6 +1,6 @@
 import type { RecordCodec } from '@playhead/ports';
 import type { Topic, TopicRecords } from '@playhead/schemas';
-import { PlayheadError, TOPIC_NAMES } from '@playhead/schemas';
+import { BytesFault, PlayheadError, TOPIC_NAMES } from '@playhead/schemas';
 import type { AvroReader } from '@playhead/schemas/records';
 import { AVRO_SCHEMAS, avroReader, encodeAvro } from '@playhead/schemas/records';
 import type { SchemaRegistry } from './schema-registry.ts';
@@ -73,9 +73,9 @@ class RegistryCodec implements RecordCodec {
 
   decode<T extends Topic>(topic: T, bytes: Uint8Array): TopicRecords[T] {
     const id = schemaIdOf(bytes);
-    if (id === undefined) throw new Error('not a record with the id of its schema');
+    if (id === undefined) throw new BytesFault('not a record with the id of its schema', 0);
     const read = this.#readers.get(nameOf(topic, id)) as AvroReader<T> | undefined;
-    if (!read) throw new Error(`the schema registry knows no schema ${id} of ${topic}`);
+    if (!read) throw new BytesFault(`the schema registry knows no schema ${id} of ${topic}`, 1);
     return read(bytes, HEADER_BYTES);
   }
 
@@ -110,7 +110,7 @@ function readerOf<T extends Topic>(topic: T, id: number, schema: string): AvroRe
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return () => {
-      throw new Error(`today's schema of ${topic} cannot read what schema ${id} wrote: ${reason}`, { cause: error });
+      throw new BytesFault(`today's schema of ${topic} cannot read what schema ${id} wrote: ${reason}`, 1);
     };
   }
 }

@@ -1,5 +1,5 @@
 import type { Offset, Partition, Topic } from '@playhead/schemas';
-import { toOffset } from '@playhead/schemas';
+import { BytesFault, toOffset } from '@playhead/schemas';
 
 /**
  * How a record lies in LMDB. All integers are big-endian, so that the order of keys is the order of offsets.
@@ -72,13 +72,13 @@ export interface DecodedValue {
   readonly record: Uint8Array;
 }
 
-/** @throws {Error} for bytes that `encodeValue` did not write */
+/** @throws {BytesFault} for bytes that `encodeValue` did not write */
 export function decodeValue(value: Uint8Array): DecodedValue {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (bytes.length < HEADER_BYTES) throw new Error(`a record of ${bytes.length} bytes in the log`);
+  if (bytes.length < HEADER_BYTES) throw new BytesFault(`a record of ${bytes.length} bytes in the log`, 0);
   const version = bytes.readUInt8(0);
-  if (version !== LAYOUT_VERSION) throw new Error(`a record of layout ${version} in the log`);
+  if (version !== LAYOUT_VERSION) throw new BytesFault(`a record of layout ${version} in the log`, 0);
   const keyEnd = HEADER_BYTES + bytes.readUInt16BE(7);
-  if (keyEnd > bytes.length) throw new Error('a record in the log ends in its key');
+  if (keyEnd > bytes.length) throw new BytesFault('a record in the log ends in its key', HEADER_BYTES);
   return { appendedAtMs: bytes.readUIntBE(1, 6), key: bytes.toString('utf8', HEADER_BYTES, keyEnd), record: bytes.subarray(keyEnd) };
 }

@@ -65,6 +65,8 @@ function asEvent(value: unknown, index: number): RecordedEvent {
 /**
  * Events as frames. A Meta event and the full snapshot right behind it become one keyframe; a full snapshot without one is a
  * keyframe by itself. Clicks and new addresses also become signals, as our own recorder would have sent them.
+ *
+ * @throws {RecordingFault} for an event that cannot be written as JSON again
  */
 export function framesOfEvents(events: readonly RecordedEvent[]): Frame[] {
   const frames: Frame[] = [];
@@ -89,7 +91,16 @@ export function framesOfEvents(events: readonly RecordedEvent[]): Frame[] {
 }
 
 function frameOf(track: 'dom' | 'signal', timestampMs: number, keyframe: boolean, value: unknown): Frame {
-  return { track, keyframe, timestampMs, payload: new TextEncoder().encode(JSON.stringify(value)) };
+  return { track, keyframe, timestampMs, payload: new TextEncoder().encode(jsonOf(value, timestampMs)) };
+}
+
+function jsonOf(value: unknown, timestampMs: number): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    // JSON is read at any depth, and written as deep as the stack is.
+    throw new RecordingFault(`the event at ${timestampMs} is nested too deeply`, { cause: error });
+  }
 }
 
 function signalOf(event: RecordedEvent): Signal | undefined {
