@@ -1,25 +1,17 @@
 import type { Viewer as Person } from '@playhead/ports';
-import type { JoinFrom } from '@playhead/schemas';
-import { PlayheadError, parsePosition } from '@playhead/schemas';
+import { PlayheadError } from '@playhead/schemas';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isSameOrigin, viewerOf } from './auth.ts';
 import type { Gateway } from './deps.ts';
 import { errorText } from './error-text.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { refuse } from './gateway-parts.ts';
+import { parseFrom } from './handover/core/parse-from.ts';
 import type { ViewerSocket } from './handover/viewer-socket.ts';
 
 /** The part of `ws` that the route uses besides sending. */
 interface RouteSocket extends ViewerSocket {
   on(event: 'close' | 'error', listener: () => void): unknown;
-}
-
-/** What `?from=` asks for; undefined for what is none of the three. */
-export function parseFrom(text: string | undefined): JoinFrom | undefined {
-  if (text === undefined || text === 'start') return 'start';
-  if (text === 'keyframe') return 'keyframe';
-  const after = parsePosition(text);
-  return after === undefined ? undefined : { after };
 }
 
 /** OpenAPI has no words for WebSocket; the stream is described in the wire's own types. */
