@@ -102,6 +102,7 @@ export function planRun(random: Random): Plan {
   const sessions = Array.from({ length: random.int(1, 4) }, () => planSession(random, activeMs));
   const someSession = (): string => random.pick(sessions)?.sessionId ?? '';
   const silenceMs = random.int(8_000, 30_000);
+  const slowMaxMs = random.int(50, 4_000);
   return {
     partitions: random.int(1, 2),
     holeEvery: random.chance(0.5) ? random.int(1, 4) : 0,
@@ -120,7 +121,7 @@ export function planRun(random: Random): Plan {
       death: swarm.death ? random.unit() * 0.02 : 0,
       lostConnection: swarm['lost connection'] ? random.unit() * 0.2 : 0,
     },
-    slowMaxMs: random.int(50, 4_000),
+    slowMaxMs,
     catalogLagMaxMs: swarm.lag ? random.int(100, 15_000) : 0,
     groupPatienceMs: random.int(0, 6_000),
     batchBytesMax: random.pick([1, 2_000, 64 * 1024]),
@@ -139,15 +140,16 @@ export function planRun(random: Random): Plan {
       factsGatherMs: random.int(0, 300),
       retryFirstMs: 50,
       retryMaxMs: random.int(200, 3_000),
-      holeWaitMs: random.int(300, 2_000),
+      holeWaitMs: 2 * slowMaxMs + random.int(100, 1_000),
     },
     gateway: {
       viewerBufferBytesMax: random.pick([4_000, 40_000, 4_000_000]),
       windowBytesMax: random.pick([3_000, 20_000, 1_000_000]),
       windowLingerMs: random.int(0, 5_000),
-      endGraceMs: random.int(200, 2_000),
+      endGraceMs: 2 * slowMaxMs + random.int(200, 2_000),
       directorySessionsMax: random.pick([1, 20_000]),
-      directoryWaitMs: random.int(500, 2_000),
+      // Silence tells of a hole only when it is longer than anything that is on its way.
+      directoryWaitMs: 2 * slowMaxMs + random.int(200, 2_000),
       messageBytesMax: random.pick([500, 100_000]),
       retryMs: random.int(20, 200),
     },

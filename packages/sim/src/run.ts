@@ -20,7 +20,7 @@ import type { Fate, Store, World } from './world/world.ts';
 const SETTLE_WITHIN_MS = 240_000;
 /** Late doubles show within this. */
 const AFTERWARDS_MS = 10_000;
-const LOOK_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 2_000;
 
 /** What a process asks of its ports at one time, at most: more would be a queue that nobody bounds. */
 const ASKING_MAX = 200;

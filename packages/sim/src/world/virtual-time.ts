@@ -7,6 +7,9 @@ interface Event {
 /** Turns of the event loop before time moves on: drivers that let others go first (`setImmediate`) get along in no time. */
 const TURNS_BEFORE_TIME_MOVES = 4;
 
+/** So many events in one ms are a loop that never sleeps. */
+const EVENTS_PER_MS_MAX = 20_000;
+
 /**
  * The only clock of a run. Time moves from event to event and stands still while code runs, so a run depends on nothing but
  * the order of events: by time, then by who asked first.
@@ -47,8 +50,13 @@ export class VirtualTime {
     return new Promise((resolve) => void this.after(ms, resolve));
   }
 
-  /** Lets time pass until the condition holds (true), or until `limitMs` (false). */
+  /**
+   * Lets time pass until the condition holds (true), or until `limitMs` (false).
+   *
+   * @throws {Error} when something happens again and again without time going on
+   */
   async pass(until: () => boolean, limitMs: number): Promise<boolean> {
+    let atThisMs = 0;
     while (!until()) {
       const event = pop(this.#events);
       if (event === undefined) return false;
@@ -58,6 +66,8 @@ export class VirtualTime {
         return false;
       }
       if (event.run === null) continue;
+      atThisMs = event.dueMs > this.#nowMs ? 0 : atThisMs + 1;
+      if (atThisMs > EVENTS_PER_MS_MAX) throw new Error(`time stands still at ${this.#nowMs}: ${String(event.run)}`);
       if (event.dueMs > this.#nowMs) for (let i = 1; i < TURNS_BEFORE_TIME_MOVES; i++) await turn();
       this.#nowMs = Math.max(this.#nowMs, event.dueMs);
       const { run } = event;
