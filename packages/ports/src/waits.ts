@@ -105,7 +105,7 @@ export class Waits {
     } catch (error) {
       calls.underWay.delete(call);
       if (isAnswer(error)) this.#succeeded(calls);
-      else this.#failed(calls, error);
+      else this.#failed(calls, error, call.sinceMs);
       throw error;
     }
   }
@@ -118,7 +118,7 @@ export class Waits {
         yield item;
       }
     } catch (error) {
-      if (!isAnswer(error)) this.#failed(calls, error);
+      if (!isAnswer(error)) this.#failed(calls, error, this.#clock.now());
       throw error;
     }
   }
@@ -133,9 +133,9 @@ export class Waits {
     if (waitingSinceMs(calls, this.#clock.now()) === undefined) this.#sayOver(calls, 'an engine answers again');
   }
 
-  #failed(calls: Calls, error: unknown): void {
+  #failed(calls: Calls, error: unknown, sinceMs: number): void {
     calls.failedMs = this.#clock.now();
-    if (calls.failures++ === 0) calls.failingSinceMs = calls.failedMs;
+    if (calls.failures++ === 0) calls.failingSinceMs = sinceMs;
     calls.error = error instanceof Error ? error.message : String(error);
     this.#say(calls);
     this.#tickSoon();

@@ -2,6 +2,9 @@ import type { BodyFault, DecodedBody, Frame, Offset, PositionedFrame, Upload } f
 import { decodeBody } from '@playhead/schemas';
 import { inflateBodyAsync } from './inflate-body.ts';
 
+/** Two times are not further apart than a block can tell. */
+const TIMESTAMP_MAX_MS = 2 ** 51;
+
 /** What reading needs of an upload. */
 export type ReadableUpload = Pick<Upload, 'format' | 'codec' | 'epochMs' | 'receivedAtMs' | 'body'>;
 
@@ -30,8 +33,15 @@ function earlierFault({ frames, fault }: DecodedBody, inflateFault: BodyFault | 
  *
  * @param upload that the frames came from
  * @param offset of the upload in its partition
+ * @throws {RangeError} for a time that no decoder of ours lets through: what lays frames out counts on whole ms of limited distance
  */
 export function positionFrames(upload: Pick<Upload, 'windowId'>, offset: Offset, frames: readonly Frame[]): PositionedFrame[] {
   const { windowId } = upload;
-  return frames.map((frame, index) => Object.assign({ position: { offset, index }, windowId }, frame));
+  return frames.map((frame, index) => {
+    const { timestampMs } = frame;
+    if (!Number.isSafeInteger(timestampMs) || timestampMs < 0 || timestampMs > TIMESTAMP_MAX_MS) {
+      throw new RangeError(`a frame at ${timestampMs} ms`);
+    }
+    return Object.assign({ position: { offset, index }, windowId }, frame);
+  });
 }

@@ -218,6 +218,7 @@ export class Compactor implements BudgetHolder {
       return isNew;
     };
     const { upload, duplicate, rejected } = await takeRecord(this.#pending, record, accept, nowMs, this.#deps.readUpload);
+    this.#deps.budget.set(this, this.#pending.bytes);
     if (rejected) this.stats.rejected++;
     if (upload === null) return;
     if (duplicate) this.stats.duplicates++;
@@ -225,7 +226,6 @@ export class Compactor implements BudgetHolder {
       this.stats.uploads++;
       if (this.#lifecycle.isEnded(upload.projectId, upload.sessionId)) this.#noteEnded(upload);
     }
-    this.#deps.budget.set(this, this.#pending.bytes);
   }
 
   #noteEnded({ projectId, sessionId }: Pick<Upload, 'projectId' | 'sessionId'>): void {
@@ -245,7 +245,8 @@ export class Compactor implements BudgetHolder {
   async #waitForRoom(tails: LifecycleTails, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !this.#deps.budget.admits(this)) {
       if (this.#isFlushDue()) await this.#flush(tails);
-      else await this.#sleep();
+      // Not for what is due besides: nothing of it is done here, and a time that has passed would wake at once, again and again.
+      else await this.#sleepUntil(this.#pending.isEmpty ? [] : [this.#pending.dueMs(this.#deps.settings)]);
     }
   }
 
@@ -259,6 +260,9 @@ export class Compactor implements BudgetHolder {
     if (pending.isEmpty) return;
     const { clock, writer, logger, settings } = this.#deps;
     const built = await buildFlush(pending, this.#chain, writer, clock.now());
+    // What was read is in the object now. A flush that cannot be completed holds only that.
+    this.#renewPending();
+    this.#deps.budget.set(this, built.bytes);
     const outcome = await writeFlush(this.#deps, built, this.#chain, this.#flushesNext, this.#giveUp.signal);
     this.stats.invalid += outcome.invalid;
     if (outcome.kind === 'lost') {
@@ -272,7 +276,7 @@ export class Compactor implements BudgetHolder {
     this.#sinceCheckpoint++;
     this.stats.flushes++;
     this.#lostInARow = 0;
-    this.#renewPending();
+    this.#deps.budget.set(this, 0);
     logger.debug(
       {
         partition: this.partition,
@@ -338,12 +342,18 @@ export class Compactor implements BudgetHolder {
 
   /** Sleeps until something came or a time has come: a flush's age, or the next look at sessions and requests. */
   async #sleep(): Promise<void> {
-    const { clock, settings } = this.#deps;
-    const cancels: (() => void)[] = [];
-    const at = (ms: number): void => void cancels.push(clock.setTimer(Math.max(0, ms - clock.now()), () => this.#wake.set()));
-    if (!this.#pending.isEmpty) at(this.#pending.dueMs(settings));
-    else if (this.#sinceCheckpoint > 0) at(this.#checkpointAtMs + settings.checkpointEveryMs);
-    if (this.#lifecycle.openCount > 0 || this.#requests.length > 0) at(this.#tickAtMs);
+    const { settings } = this.#deps;
+    const times: number[] = [];
+    if (!this.#pending.isEmpty) times.push(this.#pending.dueMs(settings));
+    else if (this.#sinceCheckpoint > 0) times.push(this.#checkpointAtMs + settings.checkpointEveryMs);
+    if (this.#lifecycle.openCount > 0 || this.#requests.length > 0) times.push(this.#tickAtMs);
+    await this.#sleepUntil(times);
+  }
+
+  /** Sleeps until something came, or the first of the times (Unix ms). */
+  async #sleepUntil(times: readonly number[]): Promise<void> {
+    const { clock } = this.#deps;
+    const cancels = times.map((ms) => clock.setTimer(Math.max(0, ms - clock.now()), () => this.#wake.set()));
     await this.#wake.wait();
     for (const cancel of cancels) cancel();
   }

@@ -13,6 +13,9 @@ import type { PendingFlush } from './core/pending-flush.ts';
 import type { SpoiledUpload } from './core/session-block.ts';
 import { encodeSession } from './core/session-block.ts';
 
+/** Rejected uploads that are appended at the same time, so that many of them do not hold up the partition: the log commits them together. */
+const APPENDS_AT_ONCE = 64;
+
 export interface FlushDeps extends Runtime {
   readonly log: EventLog;
   readonly blocks: BlockStore;
@@ -26,6 +29,8 @@ export interface BuiltFlush {
   /** Empty when nothing had a frame. */
   readonly object: Uint8Array;
   readonly rejected: readonly Rejected[];
+  /** What all of it holds in memory, besides the record. */
+  readonly bytes: number;
 }
 
 /** Encodes what is pending as one object and its flush record. Between sessions others get their turn. */
@@ -52,7 +57,8 @@ export async function buildFlush(pending: PendingFlush, chain: Chain, writer: st
   const sha256Hex = createHash('sha256').update(object).digest('hex');
   const objectKey = objectBytes === 0 ? '' : objectKeyOf(partition, firstOffset, lastOffset, sha256Hex);
   const head = { partition, prevLastOffset: chain.end, firstOffset, lastOffset };
-  return { object, rejected, flush: { ...head, objectKey, objectBytes, createdAtMs: nowMs, writer, gap, blocks } };
+  const bytes = rejected.reduce((sum, { body }) => sum + body.length, object.length);
+  return { object, rejected, bytes, flush: { ...head, objectKey, objectBytes, createdAtMs: nowMs, writer, gap, blocks } };
 }
 
 /** How the race for the chain's end went. `flushesNext`: where to read on. */
@@ -80,8 +86,11 @@ export async function writeFlush(
     untilDone(deps, `${what} of partition ${partition}`, attempt, { ...settings, signal });
 
   if (flush.objectKey !== '') await until('put the object', () => blocks.put(flush.objectKey, object));
-  for (const rejected of built.rejected) {
-    await until('append a rejected upload', () => log.append('playhead.rejected', partition, rejected.sessionId, rejected));
+  for (let at = 0; at < built.rejected.length; at += APPENDS_AT_ONCE) {
+    const some = built.rejected.slice(at, at + APPENDS_AT_ONCE);
+    const append = (rejected: Rejected): Promise<unknown> =>
+      until('append a rejected upload', () => log.append('playhead.rejected', partition, rejected.sessionId, rejected));
+    await Promise.all(some.map(append));
   }
   const offset = await until('append the flush', () => log.append('playhead.flushes', partition, '', flush));
   return until('read back the flush', () => readBack(deps, flush, chain, { flushesNext, offset }, signal));
