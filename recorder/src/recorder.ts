@@ -7,7 +7,7 @@ import type { Loss } from './core/losses.ts';
 import { Outbox } from './core/outbox.ts';
 import { TypedValues } from './core/typed-values.ts';
 import { redactUrl } from './core/urls.ts';
-import type { RawFrame } from './frame-queue.ts';
+import type { RawFrame, Spoiling } from './frame-queue.ts';
 import { FrameQueue } from './frame-queue.ts';
 import { Identity } from './identity.ts';
 import type { RecorderOptions } from './options.ts';
@@ -86,8 +86,8 @@ export class Recorder {
     );
     this.#keptStore = textStore(() => sessionStorage, `playhead.kept.${suffix}`);
     this.#frames = new FrameQueue(
-      (frame) => this.#accept(frame),
-      (raw) => this.#spoil(raw),
+      (parts) => this.#accept(parts),
+      (raw, why) => this.#spoil(raw, why),
       guard,
     );
     const common = {
@@ -271,8 +271,9 @@ export class Recorder {
     else this.#enterSession(() => this.#identity.refresh());
   }
 
-  #accept(frame: Frame): void {
-    const answer = this.#outbox.accept(frame, now(), this.#identity.config.bufferBytesMax);
+  /** @param parts one frame: whole, or all of its parts */
+  #accept(parts: readonly Frame[]): void {
+    const answer = this.#outbox.acceptParts(parts, now(), this.#identity.config.bufferBytesMax);
     if (answer === 'kept') this.#sender.frameAccepted();
   }
 
@@ -292,7 +293,7 @@ export class Recorder {
         'session_over',
       );
       this.#outbox.recover();
-      for (const frame of waiting) if (frame.track === 'signal') this.#accept(frame);
+      for (const frame of waiting) if (frame.track === 'signal') this.#accept([frame]);
       this.#tellLosses();
       this.#outbox.hurry(now());
       this.#signals?.navigation();
@@ -305,13 +306,18 @@ export class Recorder {
   #keyframeFor(watchId: string, hadKeyframe: boolean): void {
     if (!this.#identity.takeKeyframeFor(watchId) || hadKeyframe) return;
     this.#outbox.hurry(now());
-    this.#dom?.takeKeyframe();
+    this.#needKeyframe();
+  }
+
+  /** A large one is on its way for some time: a second one beside it would be of no use, and may not fit. */
+  #needKeyframe(): void {
+    if (!this.#outbox.holdsKeyframe && !this.#frames.holdsKeyframe) this.#dom?.takeKeyframe();
   }
 
   #recover(): void {
     const wasLossy = this.#outbox.recover();
     this.#tellLosses();
-    if (wasLossy) this.#dom?.takeKeyframe();
+    if (wasLossy) this.#needKeyframe();
   }
 
   #lose(loss: Loss): void {
@@ -332,9 +338,16 @@ export class Recorder {
   }
 
   /** A frame could not be made into bytes. */
-  #spoil(raw: RawFrame): void {
+  #spoil(raw: RawFrame, why: Spoiling): void {
     const { track, keyframe, timestampMs } = raw;
-    this.#lose({ reason: keyframe ? 'keyframe_lost' : 'fault', fromMs: timestampMs, toMs: now(), frames: 1, bytes: 0, track });
+    this.#lose({
+      reason: why === 'fault' && keyframe ? 'keyframe_lost' : why,
+      fromMs: timestampMs,
+      toMs: now(),
+      frames: 1,
+      bytes: 0,
+      track,
+    });
     if (track === 'dom') this.#dom?.spoiled(keyframe);
   }
 

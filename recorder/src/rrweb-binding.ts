@@ -9,7 +9,10 @@ import { BLOCK_CLASS, MASK_CLASS } from './options.ts';
 const KEYFRAME_EVERY_MS = 5 * 60_000;
 /** Pointer positions are gathered for this long, ms. rrweb's 500 would be most of a live viewer's delay. */
 const POINTER_EVERY_MS = 200;
-/** After a keyframe or a change was lost, a keyframe repairs the picture, and not more often than this, ms: it costs the page a moment. */
+/**
+ * After a keyframe or a change was lost, a keyframe repairs the picture, and not more often than this, ms: it costs the page a moment.
+ * With every keyframe that is lost the pause is twice as long, at most KEYFRAME_EVERY_MS: where pages are too large, the next one is, too.
+ */
 const REPAIR_EVERY_MS = 10_000;
 
 // rrweb's event types.
@@ -116,6 +119,7 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
   let blind = false;
   let keyframes = 0;
   let repairedAtMs = Number.NEGATIVE_INFINITY;
+  let repairEveryMs = REPAIR_EVERY_MS;
   let stopped = false;
 
   const takeKeyframe = (): void => {
@@ -131,7 +135,7 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
     blind = true;
   };
   const repair = (): void => {
-    if (parts.now() - repairedAtMs < REPAIR_EVERY_MS) return;
+    if (parts.now() - repairedAtMs < repairEveryMs) return;
     repairedAtMs = parts.now();
     // Not inside of what rrweb is doing now.
     setTimeout(() => {
@@ -216,6 +220,7 @@ export function recordDom(parts: DomRecordingParts): DomRecording {
     },
     spoiled(keyframe) {
       blind ||= keyframe;
+      if (keyframe) repairEveryMs = Math.min(2 * repairEveryMs, KEYFRAME_EVERY_MS);
       repair();
     },
     stop() {

@@ -1,5 +1,5 @@
 import type { Frame, GapReason, RecorderConfig, StartRequest } from '@playhead/schemas';
-import { encodeFrames, LIMITS } from '@playhead/schemas';
+import { encodeFrames, isContinuation, LIMITS } from '@playhead/schemas';
 import type { Batch } from './batch.ts';
 import { fromKept, loseBatch, queryOf, toKept } from './batch.ts';
 import { gzip, gzipNow } from './compress.ts';
@@ -281,7 +281,7 @@ export class Sender {
     if (isCurrent && reply.ended) events.sessionEnded(frames !== null && frames.length > 0);
     if (frames !== null && (outbox.isLossy || !outbox.losses.isEmpty)) events.recovered();
     if (isCurrent && reply.keyframeFor !== null && !reply.ended) {
-      events.keyframeWanted(reply.keyframeFor, frames?.some((frame) => frame.keyframe) ?? false);
+      events.keyframeWanted(reply.keyframeFor, frames?.some((frame) => frame.keyframe || isContinuation(frame)) ?? false);
     }
   }
 

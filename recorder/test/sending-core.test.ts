@@ -1,5 +1,5 @@
 import type { Frame, GapReason, Signal } from '@playhead/schemas';
-import { FRAME_HEADER_BYTES, LIMITS } from '@playhead/schemas';
+import { FRAME_HEADER_BYTES, LIMITS, splitFrame } from '@playhead/schemas';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { batchCount, batchDueAtMs } from '../src/core/batching.ts';
@@ -121,6 +121,70 @@ describe('overflow', () => {
     expect(outbox.recover()).toBe(false);
     expect(outbox.tell(4_000, 600)).toBe(false);
     expect(outbox.accept(frameOf(100, 4_000), 0, 600)).toBe('kept');
+  });
+});
+
+describe('frames in parts', () => {
+  const inParts = (count: number, bytes: number, timestampMs: number): Frame[] =>
+    splitFrame({ ...frameOf(bytes, timestampMs), keyframe: true }, Math.ceil(bytes / count));
+  const MB = 1024 * 1024;
+
+  test('[RC35] wait beside the buffer, leave one by one and in order, and a batch before and behind them is as it would be', () => {
+    const outbox = new Outbox();
+    const large = inParts(60, 60 * MB, 2);
+    outbox.accept(frameOf(100, 1), 0, 1_000);
+    expect(outbox.acceptParts(large, 0, 1_000)).toBe('kept');
+    expect(outbox.accept(frameOf(800, 3), 0, 1_000)).toBe('kept');
+    expect(outbox.dueAtMs(RULES)).toBe(0);
+    const batches: Frame[][] = [];
+    while (outbox.count > 0) batches.push(outbox.take(0, 1_000));
+    expect(batches.map((batch) => batch.length)).toEqual(Array.from({ length: 62 }, () => 1));
+    expect(batches.slice(1, -1).flat()).toEqual(large);
+    expect(outbox.bytes).toBe(0);
+  });
+
+  test('[RC22] of frames in parts one of the largest waits, however full the buffer is', () => {
+    const outbox = new Outbox();
+    expect(outbox.accept(frameOf(900), 0, 1_000)).toBe('kept');
+    expect(outbox.acceptParts(inParts(64, LIMITS.joinedFrameBytesMax, 1), 0, 1_000)).toBe('kept');
+    expect(outbox.acceptParts(inParts(2, 2 * MB, 2), 0, 1_000)).toBe('overflowed');
+    expect(outbox.count).toBe(0);
+    outbox.recover();
+    expect(outbox.losses.tell(0).map(gapOf)).toMatchObject([{ reason: 'buffer_full', frames: 3, bytes: 900 + 66 * MB }]);
+    expect(outbox.acceptParts(inParts(64, LIMITS.joinedFrameBytesMax, 3), 0, 1_000)).toBe('kept');
+  });
+
+  test('[RC22] what left of a frame in parts makes room for the next one', () => {
+    const outbox = new Outbox();
+    outbox.acceptParts(inParts(64, LIMITS.joinedFrameBytesMax, 1), 0, 1_000);
+    for (let i = 0; i < 3; i++) outbox.take(0, 1_000);
+    expect(outbox.acceptParts(inParts(3, 3 * MB, 2), 0, 1_000)).toBe('kept');
+  });
+
+  test('[RC35] where one part is refused, those behind it do not leave, and one frame is missing', () => {
+    const outbox = new Outbox();
+    outbox.acceptParts(inParts(5, 500, 1), 0, 1_000);
+    outbox.accept(frameOf(10, 2), 0, 1_000);
+    outbox.take(0, 100);
+    outbox.drop(outbox.take(0, 100), 'refused');
+    expect(outbox.losses.tell(0).map(gapOf)).toEqual([
+      { kind: 'gap', reason: 'refused', fromMs: 1, toMs: 1, frames: 1, bytes: 400, track: 'dom' },
+    ]);
+    expect(outbox.take(0, 100).map(({ timestampMs }) => timestampMs)).toEqual([2]);
+    expect(outbox.bytes).toBe(0);
+  });
+
+  test('[RC35] a keyframe is on its way out until its last part has left', () => {
+    const outbox = new Outbox();
+    outbox.accept(frameOf(10), 0, 1_000);
+    expect(outbox.holdsKeyframe).toBe(false);
+    outbox.acceptParts(inParts(3, 300, 1), 0, 1_000);
+    outbox.take(0, 30);
+    for (let left = 3; left > 0; left--) {
+      expect(outbox.holdsKeyframe).toBe(true);
+      outbox.take(0, 30);
+    }
+    expect(outbox.holdsKeyframe).toBe(false);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Frame, GapReason, Signal, SignalKind, Track } from '@playhead/schemas';
+import { isNextPart } from '@playhead/schemas';
 
 /** A stretch of which something is missing, and why. */
 export interface Loss {
@@ -67,7 +68,13 @@ export class Losses {
 
   /** These frames are gone. */
   drop(frames: readonly Frame[], reason: GapReason): void {
-    for (const frame of frames) this.add(this.#told.get(frame) ?? lossOf(frame, reason));
+    let before: Frame | null = null;
+    for (const frame of frames) {
+      const loss = this.#told.get(frame) ?? lossOf(frame, reason);
+      // A frame in parts is one frame.
+      this.add(before !== null && isNextPart(before, frame) ? { ...loss, frames: 0 } : loss);
+      before = frame;
+    }
   }
 
   /** Takes what waits, as signals to be sent. */

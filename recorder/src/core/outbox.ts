@@ -1,11 +1,18 @@
 import type { Frame, GapReason } from '@playhead/schemas';
-import { FRAME_HEADER_BYTES } from '@playhead/schemas';
+import { FRAME_HEADER_BYTES, FRAME_PARTS_MAX, isContinuation, isNextPart, LIMITS } from '@playhead/schemas';
 import type { BatchRules } from './batching.ts';
 import { batchCount, batchDueAtMs } from './batching.ts';
 import { Losses } from './losses.ts';
 
+/** What frames in parts may take: one of the largest may wait. */
+const PARTS_BYTES_MAX = LIMITS.joinedFrameBytesMax + FRAME_PARTS_MAX * FRAME_HEADER_BYTES;
+
+function sizeOf(frame: Frame): number {
+  return FRAME_HEADER_BYTES + frame.payload.length;
+}
+
 /**
- * The frames that wait to be sent, bounded. A DOM frame means nothing without those before it, so there is no clever
+ * The frames that wait to be sent, bounded: those that are whole by the buffer's size, those in parts by PARTS_BYTES_MAX. A DOM frame means nothing without those before it, so there is no clever
  * choice of what to drop: when the bound is reached everything that waits goes, later frames are counted and dropped too,
  * and when sending works again `recover` ends that and the recorder starts over with a keyframe.
  */
@@ -14,6 +21,7 @@ export class Outbox {
   readonly losses = new Losses();
   #frames: Frame[] = [];
   #bytes = 0;
+  #partBytes = 0;
   #firstAtMs: number | null = null;
   #lastFlushAtMs = 0;
   #hurryAtMs: number | null = null;
@@ -28,23 +36,36 @@ export class Outbox {
     return this.#bytes;
   }
 
+  /** A keyframe is on its way out, or what is left of one; of a large change, which is rare, the same is said. */
+  get holdsKeyframe(): boolean {
+    return this.#frames.some((frame) => frame.keyframe || isContinuation(frame));
+  }
+
   get isLossy(): boolean {
     return this.#lossy !== null;
   }
 
   /** Takes a frame over. `dropped`: the outbox is in its lossy state. `overflowed`: it has just entered it. */
   accept(frame: Frame, nowMs: number, bufferBytesMax: number): 'kept' | 'dropped' | 'overflowed' {
+    return this.acceptParts([frame], nowMs, bufferBytesMax);
+  }
+
+  /** The same for a frame in parts: all of them or none. */
+  acceptParts(parts: readonly Frame[], nowMs: number, bufferBytesMax: number): 'kept' | 'dropped' | 'overflowed' {
     if (this.#lossy !== null) {
-      this.losses.drop([frame], this.#lossy);
+      this.losses.drop(parts, this.#lossy);
       return 'dropped';
     }
-    const size = FRAME_HEADER_BYTES + frame.payload.length;
-    if (this.#bytes + size > bufferBytesMax) {
-      this.drop([...this.clear(), frame], 'buffer_full');
+    const size = parts.reduce((sum, part) => sum + sizeOf(part), 0);
+    const inParts = parts.length > 1;
+    const fits = inParts ? this.#partBytes + size <= PARTS_BYTES_MAX : this.#bytes - this.#partBytes + size <= bufferBytesMax;
+    if (!fits) {
+      this.drop([...this.clear(), ...parts], 'buffer_full');
       return 'overflowed';
     }
-    this.#frames.push(frame);
+    this.#frames.push(...parts);
     this.#bytes += size;
+    if (inParts) this.#partBytes += size;
     this.#firstAtMs ??= nowMs;
     return 'kept';
   }
@@ -54,6 +75,7 @@ export class Outbox {
     const frames = this.#frames;
     this.#frames = [];
     this.#bytes = 0;
+    this.#partBytes = 0;
     this.#firstAtMs = null;
     return frames;
   }
@@ -61,8 +83,18 @@ export class Outbox {
   /** Frames are gone, here or in a batch that was refused: those behind them mean nothing until there is a keyframe. */
   drop(frames: readonly Frame[], reason: GapReason): void {
     if (frames.length === 0) return;
-    this.losses.drop(frames, reason);
+    this.losses.drop([...frames, ...this.#takeRestOf(frames.at(-1))], reason);
     this.#lossy = reason;
+  }
+
+  /** Takes out the parts that go on with this one: nobody can use them. */
+  #takeRestOf(part: Frame | undefined): Frame[] {
+    const rest: Frame[] = [];
+    for (let before = part, [next] = this.#frames; before && next && isNextPart(before, next); before = next, [next] = this.#frames) {
+      rest.push(next);
+      this.#take(1);
+    }
+    return rest;
   }
 
   /** Frames are taken again. True when they were not before. */
@@ -93,17 +125,22 @@ export class Outbox {
 
   /** The next batch. Frames that stay behind are as urgent as if they had come now. */
   take(nowMs: number, batchBytesMax: number): Frame[] {
-    const sizes = this.#frames.map((frame) => FRAME_HEADER_BYTES + frame.payload.length);
-    const count = batchCount(sizes, batchBytesMax);
-    const taken = this.#frames.splice(0, count);
-    for (let i = 0; i < count; i++) this.#bytes -= sizes[i] ?? 0;
+    const taken = this.#take(batchCount(this.#frames.map(sizeOf), batchBytesMax));
     this.#lastFlushAtMs = nowMs;
+    // The rest is overdue already: it only did not fit.
+    if (this.#frames.length > 0) this.#hurryAtMs = nowMs;
+    return taken;
+  }
+
+  #take(count: number): Frame[] {
+    const taken = this.#frames.splice(0, count);
+    for (const frame of taken) {
+      this.#bytes -= sizeOf(frame);
+      if (frame.part !== undefined) this.#partBytes -= sizeOf(frame);
+    }
     if (this.#frames.length === 0) {
       this.#firstAtMs = null;
       this.#hurryAtMs = null;
-    } else {
-      // The rest is overdue already: it only did not fit.
-      this.#hurryAtMs = nowMs;
     }
     return taken;
   }
