@@ -1,4 +1,4 @@
-import { decodeBlock } from '@playhead/schemas';
+import { decodeBlock, partitionOf, toOffset } from '@playhead/schemas';
 import { aDomKeyframe, anUploadOf, aSessionStarted, jpegOf } from '@playhead/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { matchesEtag, parseRange } from '../src/read-api/range.ts';
@@ -74,6 +74,23 @@ describe('blocks', () => {
       track: 'image',
     });
     expect(list.blocks[1]?.frames[0]).not.toHaveProperty('href');
+  });
+
+  test('are listed with what is missing between them', async () => {
+    await recorded();
+    const gap = { firstOffset: toOffset(2), lastOffset: toOffset(5) };
+    const partition = partitionOf(SESSION, world.log.partitions);
+    const empty = {
+      partition,
+      prevLastOffset: toOffset(1),
+      objectKey: '',
+      objectBytes: 0,
+      createdAtMs: EPOCH_MS,
+      writer: 'test',
+      blocks: [],
+    };
+    await world.catalog.applyFlush({ ...empty, ...gap, gap }, toOffset(3), []);
+    expect(await (await world.get(`/v1/sessions/${SESSION}/blocks`)).json()).toMatchObject({ chainEnd: 5, gaps: [gap] });
   });
 
   test('are served whole, in ranges, and not again to who has them', async () => {

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ControlMessage, EndReason, Frame, PositionedFrame, SessionInfo } from '@playhead/schemas';
+import type { ControlMessage, EndReason, Frame, Offset, PositionedFrame, SessionInfo } from '@playhead/schemas';
 import { CLOSE_CODES, comparePositions, encodeFramesMessage, formatPosition, NO_COUNTS, parsePosition, toOffset } from '@playhead/schemas';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
@@ -32,6 +32,8 @@ export class FixtureSession {
   readonly sockets = new Set<WebSocket>();
   /** `from` of every join, in order. */
   readonly joins: string[] = [];
+  /** Offsets that the catalog tells as lost. */
+  gaps: { readonly firstOffset: Offset; readonly lastOffset: Offset }[] = [];
   /** How many uploads are in blocks. */
   storedUploads = 0;
   #nextOffset = 100;
@@ -228,7 +230,7 @@ function joinLive(session: FixtureSession, from: string, viewer: WebSocket): voi
 function listing(session: FixtureSession): unknown {
   const uploads = session.uploads.slice(0, session.storedUploads);
   const frames = uploads.flatMap((upload) => upload.frames);
-  if (frames.length === 0) return { chainEnd: -1, blocks: [] };
+  if (frames.length === 0) return { chainEnd: -1, gaps: session.gaps, blocks: [] };
   const listed = frames.map((frame) => ({
     position: formatPosition(frame.position),
     windowId: frame.windowId,
@@ -239,7 +241,7 @@ function listing(session: FixtureSession): unknown {
     height: 0,
     bytes: frame.payload.length,
   }));
-  return { chainEnd: frames.at(-1)?.position.offset, blocks: [{ id: '1', bytes: 1, windows: [], frames: listed }] };
+  return { chainEnd: frames.at(-1)?.position.offset, gaps: session.gaps, blocks: [{ id: '1', bytes: 1, windows: [], frames: listed }] };
 }
 
 function page(path: string, response: ServerResponse): void {

@@ -1,6 +1,6 @@
 import { launchChromium } from '@playhead/e2e/chromium';
 import type { Frame } from '@playhead/schemas';
-import { splitFrame } from '@playhead/schemas';
+import { splitFrame, toOffset } from '@playhead/schemas';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { FixtureServer, FixtureSession } from './fixture-server.ts';
@@ -185,8 +185,8 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     expect(await windows()).toEqual([null, 1]);
     // Cut off between two parts: the stream goes on behind the last one.
     session.drop();
-    await until(({ state }) => state !== 'live');
-    await until(({ state }) => state === 'live');
+    await until(({ state }) => state === 'reconnecting' || state === 'catching-up');
+    await until(({ state }) => state === 'live' || state === 'idle');
     parts.slice(-1).forEach(send);
     send(countingItem(now - 8_000, 0));
     send(countingItem(now - 7_000, 1));
@@ -278,6 +278,94 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     await until(({ state }) => state === 'gap' || state === 'live');
     await until(({ state, items }) => state === 'live' && items.length > 8);
     expect(await page.getByText('A part of this session is missing').isVisible()).toBe(true);
+    const listed = await gaps();
+    expect(listed).toHaveLength(1);
+    expect(listed[0]).toMatch(/^Gap, .*: too old, no longer kept/);
+  });
+
+  /** The gaps of the timeline, as they are told to people who listen. */
+  const gaps = (): Promise<string[]> =>
+    page.evaluate(() => {
+      const app = document.querySelector('playhead-app')?.shadowRoot?.querySelector('playhead-session-page')?.shadowRoot;
+      const timeline = app?.querySelector('playhead-player')?.shadowRoot?.querySelector('playhead-timeline')?.shadowRoot;
+      return [...(timeline?.querySelectorAll('.gap') ?? [])].map((gap) => gap.textContent?.trim() ?? '');
+    });
+  /** What the stage says in words. */
+  const stageSays = (): Promise<string> =>
+    page.evaluate(() => {
+      const app = document.querySelector('playhead-app')?.shadowRoot?.querySelector('playhead-session-page')?.shadowRoot;
+      const said = app?.querySelector('playhead-player')?.shadowRoot?.querySelector('.veil.gap')?.textContent;
+      return said?.replace(/\s+/g, ' ').trim() ?? '';
+    });
+  const stand = (timeMs: number): Promise<void> =>
+    page.evaluate((at) => {
+      const app = document.querySelector('playhead-app')?.shadowRoot?.querySelector('playhead-session-page')?.shadowRoot;
+      const player = app?.querySelector('playhead-player');
+      player?.pause();
+      player?.seek(at);
+    }, timeMs);
+
+  describe('gaps', () => {
+    test('that a recorder tells are on the timeline and in the list; inside of one the stage says so, and skipping inactivity jumps over it', async () => {
+      const start = Date.now() - 90_000;
+      session = server.add('session-with-gaps', { startedAtMs: start, endedAtMs: Date.now(), endReason: 'told' });
+      const gap = {
+        kind: 'gap',
+        reason: 'buffer_full',
+        fromMs: start + 4_000,
+        toMs: start + 24_000,
+        frames: 31,
+        bytes: 8_400_000,
+      } as const;
+      session.append('window-1', [countingPage(start), countingItem(start + 3_000, 0)]);
+      session.append('window-1', [signalFrame(start + 25_000, gap), countingItem(start + 25_000, 1), countingItem(start + 30_000, 2)]);
+      await page.goto(`${server.url}/sessions/session-with-gaps`);
+      await until(({ state, position }) => state === 'ended' && position !== null);
+      expect(await gaps()).toEqual(['Gap, 0:04 to 0:24: too much waited to be sent; 20 s, 31 frames, 8.4 MB']);
+      expect(await page.getByText('A part of this session is missing: 1 gap, 20 s.').isVisible()).toBe(true);
+      await stand(10_000);
+      await until(({ timeMs }) => timeMs === 10_000);
+      await page.getByText('Nothing was recorded from 0:04 to 0:24').waitFor();
+      expect(await stageSays()).toContain('Too much waited to be sent.');
+      await stand(1_000);
+      await until(({ timeMs }) => timeMs === 1_000);
+      expect(await stageSays()).toBe('');
+      // The list leads there.
+      await page.getByRole('button', { name: /^Gap, 0:04 to 0:24/ }).click();
+      await until(({ timeMs }) => timeMs === 3_500);
+      await page.getByLabel('Skip inactivity').click();
+      await page.getByRole('button', { name: 'Play' }).click();
+      await until(({ timeMs }) => timeMs >= 23_000, 8_000);
+    });
+
+    test('that come while somebody watches are shown as they come', async () => {
+      await countLive();
+      await until(({ state, items }) => state === 'live' && items.length > 2);
+      expect(await gaps()).toEqual([]);
+      const now = Date.now() + SKEW_MS;
+      session.append('window-1', [signalFrame(now, { kind: 'gap', reason: 'background', fromMs: now - 900, toMs: now - 100 })]);
+      await page.getByRole('button', { name: /^Gap, .*it was in the background/ }).waitFor();
+      expect(await gaps()).toHaveLength(1);
+      // Nothing was lost: there is no warning.
+      expect(await page.getByText('A part of this session is missing').count()).toBe(0);
+    });
+
+    test('a page whose keyframe is missing says until when there is no picture, also when none comes at all', async () => {
+      const start = Date.now() - 90_000;
+      session = server.add('session-late-keyframe', { startedAtMs: start, endedAtMs: Date.now(), endReason: 'told' });
+      session.append('window-1', [countingItem(start, 7), countingItem(start + 9_000, 8)]);
+      session.append('window-1', [countingPage(start + 12_000), countingItem(start + 13_000, 0)]);
+      await page.goto(`${server.url}/sessions/session-late-keyframe`);
+      await page.getByText('No picture until 0:12').waitFor();
+      expect(await stageSays()).toContain('The keyframe is missing.');
+      await stand(12_500);
+      await page.getByText('No picture until 0:12').waitFor({ state: 'detached' });
+
+      session = server.add('session-no-keyframe', { startedAtMs: start, endedAtMs: Date.now(), endReason: 'told' });
+      session.append('window-1', [countingItem(start, 0), countingItem(start + 9_000, 1)]);
+      await page.goto(`${server.url}/sessions/session-no-keyframe`);
+      await page.getByText('No picture from 0:00 on').waitFor();
+    });
   });
 
   test('a session that is not there, and a viewer who is not signed in, are told so', async () => {
@@ -370,6 +458,26 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
       expect(watch.positions).not.toContain(`${late}.0`);
       const offsets = watch.positions.map(Number.parseFloat);
       expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
+    });
+
+    test('gaps of the recorder and of the catalog are shown, although only the last picture comes with the join', async () => {
+      const jpegs = await paintJpegs(page, 6);
+      const start = Date.now() - 60_000;
+      session = server.add('session-away', { source: 'phone', startedAtMs: start, endedAtMs: Date.now(), endReason: 'silence' });
+      const times = [0, 1_000, 2_000, 30_000, 31_000, 40_000];
+      const placed = times.flatMap((at, index) => session.append('app', [imageFrame(start + at, jpegs[index] ?? new Uint8Array())]));
+      session.append('app', [
+        signalFrame(start + 30_000, { kind: 'gap', reason: 'background', fromMs: start + 2_500, toMs: start + 29_500 }),
+      ]);
+      const [before, behind] = [placed[4]?.position.offset ?? 0, placed[5]?.position.offset ?? 0];
+      session.gaps = [{ firstOffset: toOffset(before + 1), lastOffset: toOffset(behind - 1) }];
+      session.store();
+      await page.goto(`${server.url}/sessions/session-away`);
+      await page.getByRole('button', { name: 'Gap, 0:02 to 0:29: it was in the background; 27 s' }).waitFor();
+      await page.getByRole('button', { name: 'Gap, 0:31 to 0:40: too old, no longer kept; 9.0 s' }).waitFor();
+      expect(session.joins).toEqual(['keyframe']);
+      await stand(20_000);
+      await page.getByText('Nothing was recorded from 0:02 to 0:29').waitFor();
     });
 
     test('history is fetched picture by picture: nothing but the last comes with the join', async () => {

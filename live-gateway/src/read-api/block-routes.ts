@@ -30,10 +30,10 @@ export function registerBlockRoutes(scope: FastifyInstance, gateway: Gateway, di
   scope.get('/v1/sessions/:sessionId/blocks', { schema: blocksSchema }, async (request, reply) => {
     const { projectId } = viewerOf(request, gateway.projects);
     const { sessionId } = request.params as { sessionId: string };
-    const { chainEnd, blocks } = await lists.fresh(projectId, sessionId);
+    const { chainEnd, blocks, gaps } = await lists.fresh(projectId, sessionId);
     if (blocks.length === 0 && (await directory.session(projectId, sessionId)) === null) throw new PlayheadError('session_not_found');
     reply.header('cache-control', 'no-store');
-    return { chainEnd, blocks: blocks.filter((block) => block.blockLength > 0).map((block) => describeBlock(sessionId, block)) };
+    return { chainEnd, gaps, blocks: blocks.filter((block) => block.blockLength > 0).map((block) => describeBlock(sessionId, block)) };
   });
 
   scope.route({

@@ -91,6 +91,11 @@ export const blocksSchema = {
       type: 'object',
       properties: {
         chainEnd: { type: 'number', description: 'Every upload up to this offset is in the blocks; -1 before the first' },
+        gaps: {
+          type: 'array',
+          description: 'Uploads that the log had dropped before they were stored',
+          items: { type: 'object', properties: { firstOffset: { type: 'number' }, lastOffset: { type: 'number' } } },
+        },
         blocks: {
           type: 'array',
           items: {

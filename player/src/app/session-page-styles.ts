@@ -117,6 +117,27 @@ export const sessionPageStyles = css`
     background: var(--sunken);
     color: var(--ink);
   }
+  .missing {
+    flex: none;
+    display: flex;
+    flex-direction: column;
+    max-height: 34%;
+    border-bottom: 1px solid var(--line);
+  }
+  .gap .glyph {
+    color: var(--warn);
+  }
+  .gap.away .glyph {
+    color: var(--ink-3);
+  }
+  .gap .what {
+    white-space: normal;
+  }
+  .size {
+    display: block;
+    color: var(--ink-3);
+    font-size: 12.5px;
+  }
   .signals {
     flex: 1;
     min-height: 0;
@@ -221,6 +242,9 @@ export const sessionPageStyles = css`
     aside {
       border-left: 0;
       border-top: 1px solid var(--line);
+    }
+    .missing {
+      max-height: none;
     }
     ol {
       max-height: 50dvh;

@@ -2,9 +2,11 @@ import type { SessionInfo } from '@playhead/schemas';
 import type { TemplateResult } from 'lit';
 import { html, LitElement, nothing } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
+import type { Gap } from '../core/gaps.ts';
+import { isAbsence } from '../core/gaps.ts';
 import type { TimelineMark } from '../core/marks.ts';
 import { kindText } from '../core/marks.ts';
-import { agoText, clockText } from '../core/words.ts';
+import { agoText, clockText, gapLabel, gapSize, gapWhen, gapWhy, sentence } from '../core/words.ts';
 import type { PlayheadPlayer } from '../player/playhead-player.ts';
 import '../player/playhead-player.ts';
 import type { ReplayView } from '../player/replay.ts';
@@ -48,7 +50,8 @@ export class SessionPage extends LitElement {
       ></playhead-player>
       <aside>
         <a class="up" href="/">${icon('left', 16)} All sessions</a>
-        ${session ? this.#facts(session, this.view?.marks ?? []) : nothing} ${this.view && this.view.refusal === null ? this.#signals(this.view) : nothing}
+        ${session ? this.#facts(session, this.view?.marks ?? []) : nothing} ${this.view ? this.#gaps(this.view) : nothing}
+        ${this.view && this.view.refusal === null ? this.#signals(this.view) : nothing}
       </aside>
     `;
   }
@@ -98,6 +101,38 @@ export class SessionPage extends LitElement {
         </dd>
       </dl>
     </section>`;
+  }
+
+  #gaps(view: ReplayView): TemplateResult | typeof nothing {
+    if (view.gaps.length === 0) return nothing;
+    return html`<section class="missing">
+      <h2>Gaps <span class="count num">${view.gaps.length}</span></h2>
+      <ol>
+        ${repeat(
+          view.gaps.slice(0, LISTED_MAX),
+          (gap) => gap.id,
+          (gap) => this.#gap(view, gap),
+        )}
+      </ol>
+    </section>`;
+  }
+
+  #gap(view: ReplayView, gap: Gap): TemplateResult {
+    const current = view.gapNow?.id === gap.id;
+    return html`<li>
+      <button
+        class="signal gap ${isAbsence(gap) ? 'away' : ''} ${current ? 'current' : ''}"
+        aria-current=${current ? 'true' : 'false'}
+        aria-label=${gapLabel(gap, view.startMs)}
+        @click=${() => this.#seek(gap.fromMs - view.startMs)}
+      >
+        <span class="glyph">${icon('gap', 17)}</span>
+        <span class="what">
+          <b>${sentence(gapWhy(gap)).slice(0, -1)}</b>
+          <span class="size num">${[gapWhen(gap, view.startMs), gapSize(gap)].filter(Boolean).join(' · ')}</span>
+        </span>
+      </button>
+    </li>`;
   }
 
   #signals(view: ReplayView): TemplateResult {

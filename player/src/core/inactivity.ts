@@ -28,7 +28,7 @@ export function inactiveRanges(times: readonly number[], startMs: number, endMs:
   const ranges: TimeRange[] = [];
   let from = startMs;
   const close = (to: number): void => {
-    if (to - from >= INACTIVITY.thresholdMs) ranges.push({ fromMs: from + INACTIVITY.leadMs, toMs: to - INACTIVITY.leadMs });
+    ranges.push(...skippedOf({ fromMs: from, toMs: to }));
   };
   for (const time of times) {
     if (time <= startMs || time >= endMs) continue;
@@ -37,4 +37,21 @@ export function inactiveRanges(times: readonly number[], startMs: number, endMs:
   }
   close(endMs);
   return ranges;
+}
+
+/** What lies in any of the ranges, in order, without overlap. */
+export function mergeRanges(ranges: readonly TimeRange[]): TimeRange[] {
+  const merged: TimeRange[] = [];
+  for (const range of ranges.toSorted((a, b) => a.fromMs - b.fromMs)) {
+    const last = merged.at(-1);
+    if (last && range.fromMs <= last.toMs) merged[merged.length - 1] = { fromMs: last.fromMs, toMs: Math.max(last.toMs, range.toMs) };
+    else merged.push({ fromMs: range.fromMs, toMs: range.toMs });
+  }
+  return merged;
+}
+
+/** What is jumped over of a stretch in which nothing is to be seen: its ends are shown, so that the jump is understood. */
+export function skippedOf(range: TimeRange): readonly TimeRange[] {
+  if (range.toMs - range.fromMs < INACTIVITY.thresholdMs) return [];
+  return [{ fromMs: range.fromMs + INACTIVITY.leadMs, toMs: range.toMs - INACTIVITY.leadMs }];
 }

@@ -54,6 +54,11 @@ export function isDomKeyframe(events: readonly DomEvent[]): boolean {
   return events.some((event) => event.type === TYPE.fullSnapshot);
 }
 
+/** It changes a page that has to be there. */
+export function isChange(event: DomEvent): boolean {
+  return event.type === TYPE.incremental;
+}
+
 /** The person did something. */
 export function isPersonal(event: DomEvent): boolean {
   return event.type === TYPE.incremental && SOURCE_PERSON.has(Number(event.data['source']));

@@ -1,9 +1,10 @@
 import type { PositionedFrame } from '@playhead/schemas';
+import { readGap, SessionGaps } from './gaps.ts';
 import { addActivity } from './inactivity.ts';
 import type { TimelineMark } from './marks.ts';
 import { readSignal } from './marks.ts';
 import type { DomEvent } from './rrweb-frame.ts';
-import { hrefOf, isClick, isDomKeyframe, isPersonal } from './rrweb-frame.ts';
+import { hrefOf, isChange, isClick, isDomKeyframe, isPersonal } from './rrweb-frame.ts';
 import type { Timed } from './timeline.ts';
 import { insertTimed, lastAtOrBefore } from './timeline.ts';
 
@@ -26,6 +27,8 @@ const PERSONAL_KINDS = new Set(['click', 'tap', 'input', 'navigation']);
 export class SessionTracks {
   /** Moments at which the person did something, sorted. */
   readonly activity: number[] = [];
+  /** What is missing. */
+  readonly gaps = new SessionGaps();
   readonly #signals: TimelineMark[] = [];
   /** Marks read from rrweb events, for sessions whose recorder sends no signals. */
   readonly #derived: TimelineMark[] = [];
@@ -41,6 +44,12 @@ export class SessionTracks {
 
   /** Takes a signal frame. False when its payload is none. */
   addSignal(frame: Omit<PositionedFrame, 'payload' | 'track' | 'keyframe'>, value: unknown): boolean {
+    this.gaps.note(frame);
+    const gap = readGap(value, frame.timestampMs);
+    if (gap) {
+      this.gaps.tell(frame, gap);
+      return true;
+    }
     const signal = readSignal(value);
     if (!signal) return false;
     const mark = markOf(frame, signal.kind, signal.text);
@@ -51,6 +60,9 @@ export class SessionTracks {
   }
 
   addDom(frame: PositionedFrame, events: readonly DomEvent[]): void {
+    this.gaps.note(frame);
+    if (isDomKeyframe(events)) this.gaps.noteDom(frame, 'keyframe');
+    else if (events.some(isChange)) this.gaps.noteDom(frame, 'change');
     for (const event of events) {
       const href = hrefOf(event);
       if (href !== undefined) this.#visit(frame, href);
@@ -63,6 +75,7 @@ export class SessionTracks {
 
   /** Takes a picture; one of another size than the one before it means that something moved. */
   addImage(frame: Omit<PositionedFrame, 'payload' | 'track' | 'keyframe'>, bytes: number): void {
+    this.gaps.note(frame);
     const before = this.#imageBytes.get(frame.windowId);
     this.#imageBytes.set(frame.windowId, bytes);
     if (before === undefined) insertTimed(this.#windowActivity, placeOf(frame));

@@ -1,4 +1,4 @@
-import type { Position, SessionInfo, Track } from '@playhead/schemas';
+import type { Offset, Position, SessionInfo, Track } from '@playhead/schemas';
 import { formatPosition } from '@playhead/schemas';
 import type { Refusal } from '../core/words.ts';
 
@@ -13,6 +13,8 @@ export interface BlockListing {
       readonly bytes: number;
     }[];
   }[];
+  /** Uploads that the log had dropped before they were stored. A server from before they were listed lists none. */
+  readonly gaps?: readonly { readonly firstOffset: Offset; readonly lastOffset: Offset }[];
 }
 
 /** An answer that is not the one that was asked for. */

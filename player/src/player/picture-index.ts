@@ -1,5 +1,6 @@
 import type { Position, Track } from '@playhead/schemas';
 import { parsePosition } from '@playhead/schemas';
+import type { LostOffsets } from '../core/gaps.ts';
 import type { BlockListing } from './api.ts';
 
 /** A frame that is in a block: a picture to fetch when it is shown, or a signal. */
@@ -17,6 +18,7 @@ export interface PictureIndexSurroundings {
   /** Whether blocks are still being added. */
   readonly growing: () => boolean;
   readonly onFrames: (frames: readonly StoredFrame[]) => void;
+  readonly onGap: (gap: LostOffsets) => void;
   /** The first listing could not be had. */
   readonly onFault: (cause: unknown) => void;
 }
@@ -54,6 +56,7 @@ export class PictureIndex {
       if (this.#closed) return;
       this.#loaded = true;
       this.#around.onFrames(this.#fresh(listing));
+      for (const gap of listing.gaps ?? []) this.#around.onGap({ ...gap, reason: 'trimmed' });
     } catch (cause) {
       if (this.#closed) return;
       if (!this.#loaded) this.#around.onFault(cause);

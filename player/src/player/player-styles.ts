@@ -148,6 +148,23 @@ export const playerStyles = [
       margin: 0;
       max-width: 42ch;
     }
+    /* Over the last picture, which is from before; a picture that would be wrong is not seen at all. */
+    .veil.gap {
+      --stripe: color-mix(in srgb, var(--warn) 22%, transparent);
+      background: repeating-linear-gradient(135deg, var(--stripe) 0 2px, transparent 2px 16px), color-mix(in srgb, var(--sunken) 55%, transparent);
+    }
+    .veil.gap.away {
+      --stripe: color-mix(in srgb, var(--ink-3) 22%, transparent);
+    }
+    .veil.gap.blind {
+      background: repeating-linear-gradient(135deg, var(--stripe) 0 2px, transparent 2px 16px), var(--sunken);
+    }
+    .veil .card {
+      padding: 14px 20px 15px;
+      border-radius: var(--radius);
+      background: var(--raised);
+      box-shadow: var(--shadow);
+    }
     .spinner {
       width: 22px;
       height: 22px;

@@ -1,7 +1,9 @@
 import type { TemplateResult } from 'lit';
 import { html, LitElement, nothing } from 'lit';
 import { SPEEDS } from '../core/clock.ts';
-import { clockText, spanText } from '../core/words.ts';
+import type { Gap } from '../core/gaps.ts';
+import { hidesPicture, isAbsence } from '../core/gaps.ts';
+import { clockText, gapsText, gapTitle, gapWhy, sentence, spanText } from '../core/words.ts';
 import { icon } from '../style/icons.ts';
 import { ReadApi } from './api.ts';
 import { playerKey } from './keys.ts';
@@ -173,11 +175,7 @@ export class PlayheadPlayer extends LitElement {
         ${view?.href ? html`<div class="address mono" title=${view.href}><span>${view.href}</span></div>` : html`<div class="spring"></div>`}
         ${this.#windowChoice()}
       </div>
-      ${
-        view && view.gaps > 0
-          ? html`<div class="notice">A part of this session is missing: ${view.gaps === 1 ? 'one gap' : `${view.gaps} gaps`} in what was kept.</div>`
-          : nothing
-      }
+      ${this.#notice(view)}
       <div class="stages">
         <div class="host"></div>
         ${this.#veil(view)}
@@ -265,6 +263,12 @@ export class PlayheadPlayer extends LitElement {
     </select>`;
   }
 
+  /** What was lost; that nobody was there is for the timeline to say. */
+  #notice(view: ReplayView | null): TemplateResult | typeof nothing {
+    const lost = view?.gaps.filter((gap) => !isAbsence(gap)) ?? [];
+    return lost.length > 0 ? html`<div class="notice">A part of this session is missing: ${gapsText(lost)}.</div>` : nothing;
+  }
+
   #veil(view: ReplayView | null): TemplateResult | typeof nothing {
     if (!view) return nothing;
     if (view.state === 'deleted') return message('This session was deleted', 'Its recording is no longer there.');
@@ -283,6 +287,7 @@ export class PlayheadPlayer extends LitElement {
           return message('This session cannot be opened', 'The server did not understand the request.');
       }
     }
+    if (view.gapNow !== null && view.ready && (view.position !== null || !view.loading)) return gapVeil(view.gapNow, view.startMs);
     if (view.position !== null) return nothing;
     if (view.state === 'ended' && !view.loading && !view.ready)
       return message('Nothing was recorded', 'The session ended before anything could be seen.');
@@ -337,6 +342,15 @@ export class PlayheadPlayer extends LitElement {
         break;
     }
   };
+}
+
+function gapVeil(gap: Gap, startMs: number): TemplateResult {
+  return html`<div class="veil gap ${hidesPicture(gap) ? 'blind' : isAbsence(gap) ? 'away' : ''}" role="status">
+    <div class="card">
+      <h2>${gapTitle(gap, startMs)}</h2>
+      <p>${sentence(gapWhy(gap))}</p>
+    </div>
+  </div>`;
 }
 
 function message(title: string, text: string): TemplateResult {

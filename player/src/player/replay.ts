@@ -1,9 +1,11 @@
-import type { FramesMessage, IncompleteFrame, PositionedFrame, SessionInfo } from '@playhead/schemas';
+import type { FramesMessage, PositionedFrame, SessionInfo } from '@playhead/schemas';
 import { formatPosition } from '@playhead/schemas';
 import type { Extent, PlaybackClock } from '../core/clock.ts';
 import * as clocks from '../core/clock.ts';
+import type { Gap } from '../core/gaps.ts';
+import { gapAt } from '../core/gaps.ts';
 import type { TimeRange } from '../core/inactivity.ts';
-import { inactiveRanges } from '../core/inactivity.ts';
+import { inactiveRanges, mergeRanges, skippedOf } from '../core/inactivity.ts';
 import type { LagGauge } from '../core/lag.ts';
 import { NO_LAG, observeDisplay, observeServerTime, observeUpload } from '../core/lag.ts';
 import type { TimelineMark } from '../core/marks.ts';
@@ -46,7 +48,10 @@ export interface ReplayView {
   readonly skipInactive: boolean;
   readonly inactive: readonly TimeRange[];
   readonly marks: readonly TimelineMark[];
-  readonly gaps: number;
+  /** What is missing, in order of time. */
+  readonly gaps: readonly Gap[];
+  /** The one in which the shown moment lies. */
+  readonly gapNow: Gap | null;
   readonly href: string;
   readonly position: string | null;
   readonly refusal: Refusal | null;
@@ -73,6 +78,8 @@ export class Replay {
   #begun = false;
   #hurrying = false;
   #skipInactive = false;
+  #listed: { readonly key: string; readonly gaps: readonly Gap[] } = { key: '', gaps: [] };
+  #skipped: { readonly key: string; readonly ranges: readonly TimeRange[] } = { key: '', ranges: [] };
   #inactive: { readonly key: string; readonly ranges: readonly TimeRange[] } = { key: '', ranges: [] };
   #faults = 0;
   #closed = false;
@@ -88,6 +95,7 @@ export class Replay {
       frame: (frame) => this.#take(frame),
       picture: (frame) => this.#takeStored(frame),
       signal: (frame, payload) => this.#tracks.addSignal(frame, parseJson(payload)),
+      gap: (lost) => this.#tracks.gaps.lose(lost),
       serverTime: (serverTimeMs) => {
         this.#gauge = observeServerTime(this.#gauge, serverTimeMs, viewerNow());
       },
@@ -107,11 +115,6 @@ export class Replay {
     return this.#faults;
   }
 
-  /** Frames that cannot be shown because only parts of them came. */
-  get incomplete(): readonly IncompleteFrame[] {
-    return this.#source.incomplete;
-  }
-
   get view(): ReplayView {
     const source = this.#source;
     const extent = this.#extent();
@@ -128,6 +131,7 @@ export class Replay {
       refusal: source.refusal,
     };
     const displayed = this.stages.displayed();
+    const gaps = ready ? this.#gaps() : [];
     return {
       state,
       text: stateText(state, facts),
@@ -146,7 +150,8 @@ export class Replay {
       skipInactive: this.#skipInactive,
       inactive: ready ? this.#inactiveRanges() : [],
       marks: this.#tracks.marks,
-      gaps: source.gaps,
+      gaps,
+      gapNow: ready ? gapAt(gaps, this.#clock.timeMs, this.stages.activeId) : null,
       href: this.#tracks.hrefAt(this.#clock.timeMs, this.stages.activeId),
       position: displayed ? formatPosition(displayed.position) : null,
       refusal: source.refusal,
@@ -245,7 +250,7 @@ export class Replay {
       live: this.#source.ended === null,
       loading: !this.#source.historyDone,
       edgeMs: this.#edgeMs,
-      skip: this.#skipInactive ? this.#inactiveRanges() : [],
+      skip: this.#skipInactive ? this.#skippedRanges() : [],
     };
   }
 
@@ -253,6 +258,25 @@ export class Replay {
     const key = `${this.#tracks.activity.length}:${this.#startMs}:${Math.floor(this.#endMs / 1000)}`;
     if (key !== this.#inactive.key) this.#inactive = { key, ranges: inactiveRanges(this.#tracks.activity, this.#startMs, this.#endMs) };
     return this.#inactive.ranges;
+  }
+
+  #gaps(): readonly Gap[] {
+    const { gaps } = this.#tracks;
+    gaps.miss(this.#source.incomplete);
+    const key = `${gaps.changes}:${this.#startMs}:${Math.floor(this.#endMs / 1000)}`;
+    if (key !== this.#listed.key) this.#listed = { key, gaps: gaps.list({ fromMs: this.#startMs, toMs: this.#endMs }) };
+    return this.#listed.gaps;
+  }
+
+  #skippedRanges(): readonly TimeRange[] {
+    const inactive = this.#inactiveRanges();
+    const gaps = this.#gaps();
+    const key = `${this.#inactive.key} ${this.#listed.key}`;
+    if (key !== this.#skipped.key) {
+      const blank = gaps.filter(({ track }) => track !== 'signal');
+      this.#skipped = { key, ranges: mergeRanges([...inactive, ...blank.flatMap(skippedOf)]) };
+    }
+    return this.#skipped.ranges;
   }
 
   /** The first moment: the live edge of a live session, the beginning of an ended one. */

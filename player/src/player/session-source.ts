@@ -1,10 +1,11 @@
 import type { ControlMessage, EndReason, FramesMessage, IncompleteFrame, PositionedFrame, SessionInfo } from '@playhead/schemas';
 import { FrameJoiner } from '@playhead/schemas';
+import type { LostOffsets, ServerReason } from '../core/gaps.ts';
 import type { JoinMode } from '../core/join.ts';
 import { joinMode } from '../core/join.ts';
 import type { StreamInput, StreamState } from '../core/stream-state.ts';
 import { CONNECTING, stepStream } from '../core/stream-state.ts';
-import type { GapReason, Refusal } from '../core/words.ts';
+import type { Refusal } from '../core/words.ts';
 import { LiveStream } from '../stream/live-stream.ts';
 import type { ReadApi } from './api.ts';
 import { ApiFault } from './api.ts';
@@ -30,6 +31,8 @@ export interface FrameSink {
   picture(frame: StoredFrame): void;
   /** A signal that was fetched. */
   signal(frame: StoredFrame, payload: Uint8Array): void;
+  /** Uploads that the server has lost. */
+  gap(lost: LostOffsets): void;
   serverTime(serverTimeMs: number): void;
   /** A live upload whose frames were just given; of parts, the frames that became whole with it. */
   upload(message: FramesMessage, atEdge: boolean): void;
@@ -53,8 +56,7 @@ export class SessionSource {
   #join: JoinMode = 'start';
   #session: SessionInfo | null = null;
   #ended: { readonly reason: EndReason | null } | null = null;
-  #gapReason: GapReason | null = null;
-  #gaps = 0;
+  #gapReason: ServerReason | null = null;
   #refusal: Refusal | null = null;
   #lastFrameAtMs = 0;
   #historyDone = false;
@@ -82,11 +84,8 @@ export class SessionSource {
     return this.#ended;
   }
 
-  get gaps(): number {
-    return this.#gaps;
-  }
-
-  get gapReason(): GapReason | null {
+  /** Of the gap that the server told last. */
+  get gapReason(): ServerReason | null {
     return this.#gapReason;
   }
 
@@ -198,8 +197,8 @@ export class SessionSource {
         this.#end(message.reason);
         break;
       case 'gap':
-        this.#gaps++;
         this.#gapReason = message.reason;
+        this.#sink.gap(message);
         this.#step('gap');
         break;
       case 'lagged':
@@ -243,6 +242,7 @@ export class SessionSource {
       setTimer: (ms, run) => this.#setTimer(ms, run),
       growing: () => this.#ended === null,
       onFrames: (frames) => this.#stored(frames),
+      onGap: (gap) => this.#sink.gap(gap),
       onFault: () => this.#withoutIndex(),
     });
   }

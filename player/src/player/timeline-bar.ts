@@ -1,9 +1,10 @@
 import type { PropertyValues, TemplateResult } from 'lit';
 import { css, html, LitElement, nothing } from 'lit';
 import { styleMap } from 'lit/directives/style-map.js';
+import { isAbsence } from '../core/gaps.ts';
 import type { MarkCluster } from '../core/marks.ts';
 import { clusterMarks, kindText } from '../core/marks.ts';
-import { clockText } from '../core/words.ts';
+import { clockText, gapLabel, gapWhen, gapWhy } from '../core/words.ts';
 import { tokens } from '../style/tokens.ts';
 import type { ReplayView } from './replay.ts';
 
@@ -85,7 +86,37 @@ export class TimelineBar extends LitElement {
         background: repeating-linear-gradient(115deg, transparent 0 3px, var(--surface) 3px 5px);
         opacity: 0.5;
       }
+      .gaps {
+        position: absolute;
+        inset: 0;
+        margin: 0;
+        padding: 0;
+        list-style: none;
+        pointer-events: none;
+      }
+      .gap {
+        position: absolute;
+        top: 14px;
+        height: 16px;
+        min-width: 5px;
+        border-radius: 4px;
+        border: 1px solid var(--warn);
+        background: repeating-linear-gradient(135deg, var(--warn) 0 2px, transparent 2px 6px), var(--warn-soft);
+      }
+      .gap.away {
+        border-color: var(--ink-3);
+        background: repeating-linear-gradient(135deg, var(--ink-3) 0 2px, transparent 2px 6px), var(--sunken);
+      }
+      .said {
+        position: absolute;
+        width: 1px;
+        height: 1px;
+        overflow: hidden;
+        clip-path: inset(50%);
+        white-space: nowrap;
+      }
       .head {
+        z-index: 1;
         position: absolute;
         top: 13px;
         width: 4px;
@@ -133,7 +164,7 @@ export class TimelineBar extends LitElement {
       .tip {
         position: absolute;
         bottom: calc(100% + 4px);
-        max-width: 280px;
+        max-width: min(380px, 100%);
         padding: 5px 9px;
         border-radius: var(--radius-s);
         background: light-dark(#17171c, #34343d);
@@ -160,7 +191,8 @@ export class TimelineBar extends LitElement {
     const view = this.view;
     if (!view?.ready) return html`<div class="bar" aria-hidden="true"><div class="track"></div></div>`;
     const span = Math.max(1, view.endMs - view.startMs);
-    const at = (timeMs: number): string => `${Math.min(100, Math.max(0, ((timeMs - view.startMs) / span) * 100))}%`;
+    const ratio = (timeMs: number): number => Math.min(1, Math.max(0, (timeMs - view.startMs) / span));
+    const at = (timeMs: number): string => `${ratio(timeMs) * 100}%`;
     const now = view.timeMs - view.startMs;
     return html`
       <div
@@ -171,7 +203,7 @@ export class TimelineBar extends LitElement {
         aria-valuemin="0"
         aria-valuemax=${Math.round(span / 1000)}
         aria-valuenow=${Math.round(now / 1000)}
-        aria-valuetext="${clockText(now)} of ${clockText(span)}"
+        aria-valuetext="${clockText(now)} of ${clockText(span)}${view.gapNow ? `, ${gapLabel(view.gapNow, view.startMs)}` : ''}"
         @pointerdown=${this.#down}
         @pointermove=${this.#move}
         @pointerup=${this.#up}
@@ -197,6 +229,20 @@ export class TimelineBar extends LitElement {
         ${this.hoverAt === null ? nothing : html`<div class="hover-line" style=${styleMap({ left: `${this.hoverAt * 100}%` })}></div>`}
         <div class="head" style=${styleMap({ left: at(view.timeMs) })}></div>
       </div>
+      ${
+        view.gaps.length === 0
+          ? nothing
+          : html`<ul class="gaps" aria-label="Gaps in the recording">
+            ${view.gaps.map((gap) => {
+              const [left, right] = [ratio(gap.fromMs), ratio(gap.toMs)];
+              // One of no length at the end is seen, too.
+              const style = styleMap({ left: `min(${left * 100}%, 100% - 5px)`, width: `${(right - left) * 100}%` });
+              return html`<li class="gap ${isAbsence(gap) ? 'away' : ''}" style=${style}>
+                <span class="said">${gapLabel(gap, view.startMs)}</span>
+              </li>`;
+            })}
+          </ul>`
+      }
       ${this.hoverAt === null ? nothing : this.#tip(view, this.hoverAt, span)}
     `;
   }
@@ -213,20 +259,23 @@ export class TimelineBar extends LitElement {
     const near = this.#marks(view)
       .filter((cluster) => Math.abs(cluster.at - hoverAt) * this.width < 7)
       .toSorted((a, b) => Math.abs(a.at - hoverAt) - Math.abs(b.at - hoverAt))[0];
-    const idle = view.inactive.some((range) => {
-      const time = view.startMs + hoverAt * span;
-      return range.fromMs <= time && time <= range.toMs;
-    });
+    const time = view.startMs + hoverAt * span;
+    const idle = view.inactive.some((range) => range.fromMs <= time && time <= range.toMs);
+    // A short gap is wider on the screen than in time.
+    const reachMs = (5 / Math.max(1, this.width)) * span;
+    const gap = view.gaps.find(({ fromMs, toMs }) => fromMs - reachMs <= time && time <= toMs + reachMs);
     return html`<div class="tip">
       <span class="num">${clockText(hoverAt * span)}</span>
       ${
-        near
-          ? html` · <b>${kindText(near.mark.kind)}</b> <span class="text">${near.mark.text}</span>${
-              near.count > 1 ? html` <span class="text">+${near.count - 1}</span>` : nothing
-            }`
-          : idle
-            ? html` · <span class="text">inactive</span>`
-            : nothing
+        gap
+          ? html` · <b>Gap</b> <span class="num">${gapWhen(gap, view.startMs)}</span> <span class="text">${gapWhy(gap)}</span>`
+          : near
+            ? html` · <b>${kindText(near.mark.kind)}</b> <span class="text">${near.mark.text}</span>${
+                near.count > 1 ? html` <span class="text">+${near.count - 1}</span>` : nothing
+              }`
+            : idle
+              ? html` · <span class="text">inactive</span>`
+              : nothing
       }
     </div>`;
   }

@@ -21,6 +21,7 @@ const PATHS = {
   navigation: svg`<circle cx="12" cy="12" r="8"/><path d="M4 12h16M12 4c2.500 2.300 3.500 5 3.500 8s-1 5.700-3.500 8c-2.500-2.300-3.500-5-3.500-8s1-5.700 3.500-8z"/>`,
   error: svg`<path d="M12 4.500 20.500 19h-17z"/><path d="M12 10v4M12 16.500h.01"/>`,
   input: svg`<rect x="3.500" y="7" width="17" height="10" rx="2"/><path d="M7 10v4M6 10h2M6 14h2"/>`,
+  gap: svg`<path d="M4 7v10M20 7v10M4 12h4M16 12h4"/><path d="m10.500 15.500 3-7"/>`,
   note: svg`<circle cx="12" cy="12" r="3.500"/>`,
 } as const;
 
