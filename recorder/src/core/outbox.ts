@@ -12,9 +12,10 @@ function sizeOf(frame: Frame): number {
 }
 
 /**
- * The frames that wait to be sent, bounded: those that are whole by the buffer's size, those in parts by PARTS_BYTES_MAX. A DOM frame means nothing without those before it, so there is no clever
- * choice of what to drop: when the bound is reached everything that waits goes, later frames are counted and dropped too,
- * and when sending works again `recover` ends that and the recorder starts over with a keyframe.
+ * The frames that wait to be sent, bounded: those that are whole by the buffer's size, those in parts by PARTS_BYTES_MAX. A
+ * DOM frame means nothing without those before it, so there is no clever choice of what to drop: when the bound is reached
+ * everything that waits goes, later frames are counted and dropped too, and when sending works again `recover` ends that and
+ * the recorder starts over with a keyframe.
  */
 export class Outbox {
   /** What is missing and still has to be told. */

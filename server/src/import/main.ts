@@ -3,7 +3,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import type { Frame } from '@playhead/schemas';
-import { encodeFrames } from '@playhead/schemas';
+import { encodeFrames, LIMITS, splitFrame } from '@playhead/schemas';
 import { openDoor } from '../door-client.ts';
 import { DOOR_FLAGS, DOOR_FLAGS_HELP, doorOf } from '../door-flags.ts';
 import { framesOfEvents, parseRecording } from './recording.ts';
@@ -16,7 +16,7 @@ ${DOOR_FLAGS_HELP}
 `;
 
 /** Payload bytes of one upload. */
-const UPLOAD_BYTES = 1024 * 1024;
+const UPLOAD_BYTES = LIMITS.framePartBytesMax;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ options: DOOR_FLAGS, allowPositionals: true });
@@ -35,11 +35,11 @@ async function main(): Promise<void> {
     facts: { file: file.split(/[/\\]/).at(-1) ?? file },
   });
   let counter = 0;
-  for (const part of partsOf(frames)) {
-    const body = new Uint8Array(gzipSync(encodeFrames(part)));
+  for (const upload of uploadsOf(frames)) {
+    const body = new Uint8Array(gzipSync(encodeFrames(upload)));
     await door.upload(
       sessionId,
-      { window: 'import', upload: `part-${counter}`, counter, format: 'frames', codec: 'gzip', sentAtMs: Date.now() },
+      { window: 'import', upload: `upload-${counter}`, counter, format: 'frames', codec: 'gzip', sentAtMs: Date.now() },
       body,
     );
     counter++;
@@ -51,20 +51,20 @@ async function main(): Promise<void> {
   );
 }
 
-/** Runs of frames of about UPLOAD_BYTES each; a larger frame is a run of its own. */
-function* partsOf(frames: readonly Frame[]): Generator<Frame[]> {
-  let part: Frame[] = [];
+/** Runs of frames of UPLOAD_BYTES each; a larger frame goes in parts. */
+function* uploadsOf(frames: readonly Frame[]): Generator<Frame[]> {
+  let upload: Frame[] = [];
   let bytes = 0;
-  for (const frame of frames) {
-    if (part.length > 0 && bytes + frame.payload.length > UPLOAD_BYTES) {
-      yield part;
-      part = [];
+  for (const frame of frames.flatMap((whole) => (whole.track === 'dom' ? splitFrame(whole) : [whole]))) {
+    if (upload.length > 0 && bytes + frame.payload.length > UPLOAD_BYTES) {
+      yield upload;
+      upload = [];
       bytes = 0;
     }
-    part.push(frame);
+    upload.push(frame);
     bytes += frame.payload.length;
   }
-  if (part.length > 0) yield part;
+  if (upload.length > 0) yield upload;
 }
 
 main().catch((error: unknown) => {
