@@ -51,6 +51,12 @@ export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings
     });
   }
 
+  function admit(bytes: number): Admitted {
+    const admitted = admission.admit(bytes);
+    if (!admitted) throw new PlayheadError('overloaded');
+    return admitted;
+  }
+
   /** Admits a body, reads it and hands it on. Its bytes are given back when `use` has settled, unless it takes that over with `keep`. */
   async function withBody<T>(
     request: FastifyRequest,
@@ -59,8 +65,7 @@ export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings
   ): Promise<T> {
     const length = announcedLength(request.headers);
     if (length !== undefined && length > bytesMax) throw tooLarge(bytesMax);
-    const admitted = admission.admit(REQUEST_BYTES + (length ?? 0));
-    if (!admitted) throw new PlayheadError('overloaded');
+    const admitted = admit(REQUEST_BYTES + (length ?? 0));
     let kept = false;
     try {
       const stream = request.body instanceof Readable ? request.body : undefined;
@@ -78,11 +83,15 @@ export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings
   door.post('', { onRequest: authenticate, schema: START_SCHEMA }, async (request, reply): Promise<StartAnswer> => {
     const projectId = request.getDecorator<string>(PROJECT_DECORATOR);
     const nowMs = clock.now();
-    const start = await withBody(request, START_BYTES_MAX, async (body) => readStart(body, nowMs));
-    if (start.sessionId !== undefined) assertRecordable(start.sessionId, nowMs);
-    const sessionId = start.sessionId ?? uuidv7(nowMs, deps.randomBytes(10));
-    await book.tell(startedFact(projectId, sessionId, start));
-    logger.debug({ projectId, sessionId, source: start.source }, 'session started');
+    const sessionId = await withBody(request, START_BYTES_MAX, async (body, keep) => {
+      const start = readStart(body, nowMs);
+      if (start.sessionId !== undefined) assertRecordable(start.sessionId, nowMs);
+      const id = start.sessionId ?? uuidv7(nowMs, deps.randomBytes(10));
+      const admitted = keep();
+      await book.tell(startedFact(projectId, id, start), () => admitted.release());
+      logger.debug({ projectId, sessionId: id, source: start.source }, 'session started');
+      return id;
+    });
     reply.code(201).header('cache-control', 'no-store');
     return { sessionId, serverTimeMs: clock.now(), config: settings.recorder };
   });
@@ -99,7 +108,8 @@ export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings
       await withBody(request, settings.uploadBytesMax, async (body, keep) => {
         const { frames, inflatedBytes, codec, format, epochMs } = await bodies.check(body, fields, receivedAtMs);
         const upload = uploadRecord({ projectId, sessionId, receivedAtMs }, fields, { codec, format, epochMs, body });
-        await book.announce(announcement(upload));
+        const told = admit(REQUEST_BYTES);
+        await book.announce(announcement(upload), () => told.release());
         const admitted = keep();
         await book.append(upload, () => admitted.release());
         const { windowId, uploadId } = fields;
@@ -118,7 +128,8 @@ export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings
       const nowMs = clock.now();
       assertRecordable(sessionId, nowMs);
       if ((announcedLength(request.headers) ?? 0) > START_BYTES_MAX) throw tooLarge(START_BYTES_MAX);
-      await book.tell({ kind: 'ended', projectId, sessionId, endedAtMs: nowMs, reason: 'told' });
+      const admitted = admit(REQUEST_BYTES);
+      await book.tell({ kind: 'ended', projectId, sessionId, endedAtMs: nowMs, reason: 'told' }, () => admitted.release());
       logger.debug({ projectId, sessionId }, 'session ended');
       reply.code(204).header('cache-control', 'no-store');
     },

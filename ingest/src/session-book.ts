@@ -73,25 +73,28 @@ export class SessionBook {
   /**
    * Resolves when the fact is durable.
    *
+   * @param settled as with {@link append}
    * @throws {PlayheadError} `log_unavailable`
    */
-  async tell(fact: SessionFact): Promise<void> {
+  async tell(fact: SessionFact, settled: () => void = () => {}): Promise<void> {
     const partition = partitionOf(fact.sessionId, this.#log.partitions);
-    await this.#durable(this.#log.append('playhead.sessions', partition, fact.sessionId, fact));
+    const append = async (): Promise<unknown> => this.#log.append('playhead.sessions', partition, fact.sessionId, fact);
+    await this.#durable(append().finally(settled));
     this.know(fact);
   }
 
   /**
    * Makes a session known to the log when this process does not know that it is.
    *
+   * @param settled as with {@link append}; called at once where there is nothing to tell
    * @throws {PlayheadError} `log_unavailable`; the next upload tries again
    */
-  async announce(started: SessionStarted): Promise<void> {
+  async announce(started: SessionStarted, settled: () => void = () => {}): Promise<void> {
     const key = sessionKey(started.projectId, started.sessionId);
-    if (this.#announced.has(key)) return;
     let announcing = this.#announcing.get(key);
-    if (!announcing) {
-      announcing = this.tell(started).finally(() => this.#announcing.delete(key));
+    if (announcing || this.#announced.has(key)) settled();
+    else {
+      announcing = this.tell(started, settled).finally(() => this.#announcing.delete(key));
       this.#announcing.set(key, announcing);
     }
     await announcing;
