@@ -1,5 +1,5 @@
+import type { EventLog } from '@playhead/ports';
 import { sparingLogger, Waits } from '@playhead/ports';
-import type { Topic } from '@playhead/schemas';
 import { uuidv7 } from '@playhead/schemas';
 import type { ManualClock } from '@playhead/testkit';
 import { keepingLogger, lineRate, manualClock, memoryLog, Presence } from '@playhead/testkit';
@@ -8,7 +8,7 @@ import Fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
 import type { IngestConfig } from '../src/index.ts';
 import { registerIngest } from '../src/index.ts';
-import { aBody, FaultyLog, KEY, NOW_MS, PARTITIONS, queryOf } from './door.ts';
+import { aBody, KEY, NOW_MS, PARTITIONS, queryOf } from './door.ts';
 
 /** Ingest while the log is away or hangs, for ten minutes. Stores it does not have. */
 
@@ -33,15 +33,12 @@ async function open(config: IngestConfig = {}) {
   const kept = keepingLogger(clock);
   const logger = sparingLogger(kept, clock);
   const waits = new Waits(clock, logger);
-  const log = waits.watched('log', {
-    ...presence.of(inner),
-    partitions: PARTITIONS,
-    bounds: presence.of(inner).bounds,
-    read: presence.of(inner).read,
-    join: inner.join,
-    trim: inner.trim,
-    close: inner.close,
-    append: async (topic: Topic, partition: number, key: string, record: never) => {
+  const absent = presence.of(inner);
+  const counting: EventLog = {
+    ...inner,
+    bounds: (topic, partition) => absent.bounds(topic, partition),
+    read: (topic, partition, from, options) => absent.read(topic, partition, from, options),
+    append: async (topic, partition, key, record) => {
       const bytes = JSON.stringify(record, (_, value: unknown) => (value instanceof Uint8Array ? '' : value)).length + bodyBytes(record);
       held.given++;
       held.bytes += bytes;
@@ -49,18 +46,19 @@ async function open(config: IngestConfig = {}) {
       held.mostRecords = Math.max(held.mostRecords, ++held.records);
       try {
         if (hangs) await new Promise(() => undefined);
-        return await presence.of(inner).append(topic, partition, key, record);
+        return await absent.append(topic, partition, key, record);
       } finally {
         held.bytes -= bytes;
         held.records--;
       }
     },
-  } as typeof inner);
+  };
+  const log = waits.watched('log', counting);
   const app = Fastify();
   const projects = { projectOfWriteKey: (key: string) => (key === KEY ? 'shop' : undefined), viewerOfToken: () => undefined };
   await registerIngest(app, { log, projects, clock, randomBytes: (count) => new Uint8Array(count).fill(3), logger, config });
   await app.ready();
-  return { app, clock, presence, held, waits, lines: kept.lines, records: new FaultyLog(), inner, hang: () => (hangs = true) };
+  return { app, clock, presence, held, waits, lines: kept.lines, inner, hang: () => (hangs = true) };
 }
 
 function bodyBytes(record: object): number {
