@@ -1,5 +1,6 @@
 import type { StartRequest, UploadQuery } from '@playhead/schemas';
 import { LIMITS, REPLY_HEADERS } from '@playhead/schemas';
+import { answerWithinMs } from './core/retry.ts';
 
 export interface Reply {
   /** HTTP status; null when no answer came. */
@@ -24,8 +25,6 @@ export interface Transport {
   beacon(sessionId: string, query: UploadQuery, body: Uint8Array<ArrayBuffer>): boolean;
 }
 
-/** Longer than ingest ever takes; a connection that hangs must not stop the recording. */
-const ANSWER_WITHIN_MS = 30_000;
 const WATCH_ANSWER_WITHIN_MS = LIMITS.watchPollMs + 10_000;
 
 const NO_REPLY: Reply = { status: null, retryAfter: null, flushMs: null, keyframeFor: null, ended: false };
@@ -73,7 +72,7 @@ export function httpTransport(endpoint: string, key: string): Transport {
 
   const post = (url: string, body: Blob | string, survives: boolean): Promise<Response | null> => {
     const init = { method: 'POST', body, headers: { 'content-type': 'text/plain' }, keepalive: survives };
-    return ask(url, init, new AbortController(), ANSWER_WITHIN_MS);
+    return ask(url, init, new AbortController(), answerWithinMs(typeof body === 'string' ? body.length : body.size));
   };
 
   const textBlob = (body: Uint8Array<ArrayBuffer>): Blob => new Blob([body], { type: 'text/plain' });

@@ -8,7 +8,7 @@ import { parseKept, planLeaving } from '../src/core/leaving.ts';
 import type { Loss } from '../src/core/losses.ts';
 import { Losses } from '../src/core/losses.ts';
 import { Outbox } from '../src/core/outbox.ts';
-import { outcomeOf, parseRetryAfterMs, RETRY, retryDelayMs } from '../src/core/retry.ts';
+import { answerWithinMs, outcomeOf, parseRetryAfterMs, RETRY, retryDelayMs } from '../src/core/retry.ts';
 import { MISSED_MOST_MS, MISSED_QUIET_MS, SIGNALS_BURST, SignalBudget } from '../src/core/signal-budget.ts';
 
 const RULES = { flushMs: 5_000, leadingMs: 200, batchBytesMax: 1_000 };
@@ -222,6 +222,11 @@ describe('what is missing', () => {
 });
 
 describe('retries', () => {
+  test('[RC23] a large body on a slow line is not given up while it is under way', () => {
+    expect(answerWithinMs(0)).toBe(30_000);
+    expect(answerWithinMs(LIMITS.framePartBytesMax)).toBe(30_000 + 131_072);
+  });
+
   test.each([
     [null, 'again'],
     [200, 'stored'],

@@ -48,3 +48,13 @@ export function parseRetryAfterMs(header: string | null, nowMs: number): number 
   const at = Date.parse(header);
   return Number.isNaN(at) ? null : Math.max(0, at - nowMs);
 }
+
+/** Longer than ingest ever takes; a connection that hangs must not stop the recording. */
+const ANSWER_WITHIN_MS = 30_000;
+/** A line this slow is still one: 64 kbit/s. */
+const SLOWEST_BYTES_PER_MS = 8;
+
+/** How long an answer is waited for, ms: a large part of a page takes its time, and given up too soon it would never get through. */
+export function answerWithinMs(bodyBytes: number): number {
+  return ANSWER_WITHIN_MS + Math.ceil(bodyBytes / SLOWEST_BYTES_PER_MS);
+}
