@@ -10,6 +10,11 @@ export class DoorRefusal extends Error {
     super(message);
     this.status = status;
   }
+
+  /** The same may be taken later. */
+  get isTemporary(): boolean {
+    return this.status === 0 || this.status === 429 || this.status === 503;
+  }
 }
 
 /** What the commands that play a recorder need of the native door. Every call is repeated while the server is not there or busy. */

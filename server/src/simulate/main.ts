@@ -6,7 +6,8 @@ import { DOOR_FLAGS, DOOR_FLAGS_HELP, doorOf } from '../door-flags.ts';
 import type { PhoneTally } from './phone.ts';
 import { playPhone } from './phone.ts';
 
-const HELP = `Plays phones that upload pictures of their screens to a running server.
+const HELP = `Plays phones that upload pictures of their screens to a running server. Now and then one is in the background for some seconds:
+a gap of its session. So are pictures that had to go because the server was away for too long.
 
   npm run simulate -- [flags]
 
@@ -32,7 +33,7 @@ async function main(): Promise<void> {
   const { url, key } = await doorOf(values);
   const door = openDoor(url, key);
 
-  const tally: PhoneTally = { frames: 0, acknowledged: 0, sentTwice: 0, outOfOrder: 0, bytes: 0 };
+  const tally: PhoneTally = { frames: 0, acknowledged: 0, sentTwice: 0, outOfOrder: 0, dropped: 0, gaps: 0, bytes: 0 };
   const startedAt = Date.now();
   process.stdout.write(`${sessions} phones for ${seconds} s against ${url}\n`);
   const phones = Array.from({ length: sessions }, (_, phone) =>
@@ -52,7 +53,7 @@ async function main(): Promise<void> {
   );
   const show = (): void => {
     const elapsed = Math.min(seconds, Math.round((Date.now() - startedAt) / 1000));
-    const line = `${String(elapsed).padStart(4)} s  ${tally.frames} pictures, ${tally.acknowledged} bundles acknowledged (${tally.sentTwice} sent twice, ${tally.outOfOrder} out of order), ${(tally.bytes / 1e6).toFixed(1)} MB`;
+    const line = `${String(elapsed).padStart(4)} s  ${tally.frames} pictures, ${tally.acknowledged} bundles acknowledged (${tally.sentTwice} sent twice, ${tally.outOfOrder} out of order), ${tally.gaps} gaps told${tally.dropped > 0 ? `, ${tally.dropped} pictures dropped` : ''}, ${(tally.bytes / 1e6).toFixed(1)} MB`;
     process.stdout.write(process.stdout.isTTY ? `\r${line}` : `${line}\n`);
   };
   const progress = setInterval(show, PROGRESS_MS);
