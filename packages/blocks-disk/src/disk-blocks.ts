@@ -109,7 +109,9 @@ class DiskBlocks implements BlockStore {
       return await readExactly(file, offset, length);
     } catch (error) {
       if (error instanceof PlayheadError) throw error;
-      throw NOTHING_THERE.has(codeOf(error)) ? notFound(key) : unavailable(error);
+      if (!NOTHING_THERE.has(codeOf(error))) throw unavailable(error);
+      await this.#checkThere();
+      throw notFound(key);
     } finally {
       await file?.close();
     }
@@ -124,9 +126,19 @@ class DiskBlocks implements BlockStore {
       const stats = await stat(path);
       return stats.isFile() ? stats.size : null;
     } catch (error) {
-      if (NOTHING_THERE.has(codeOf(error))) return null;
-      throw unavailable(error);
+      if (!NOTHING_THERE.has(codeOf(error))) throw unavailable(error);
+      await this.#checkThere();
+      return null;
     }
+  }
+
+  /** That nothing is there is an answer only where the directory of objects is: one that was taken away has lost nothing. */
+  async #checkThere(): Promise<void> {
+    const isThere = await stat(this.#objects).then(
+      (stats) => stats.isDirectory(),
+      () => false,
+    );
+    if (!isThere) throw new PlayheadError('unavailable', "the block store's directory is not there");
   }
 
   async *list(prefix: string): AsyncGenerator<StoredObject> {
@@ -159,15 +171,16 @@ class DiskBlocks implements BlockStore {
     try {
       return await readdir(join(this.#objects, folder), { withFileTypes: true });
     } catch (error) {
-      if (NOTHING_THERE.has(codeOf(error))) return [];
-      throw unavailable(error);
+      if (!NOTHING_THERE.has(codeOf(error))) throw unavailable(error);
+      await this.#checkThere();
+      return [];
     }
   }
 
   async delete(key: string): Promise<void> {
     const path = this.#pathOf(key);
     try {
-      if (!(await isFile(path))) return;
+      if (!(await isFile(path))) return await this.#checkThere();
       await rm(path, { force: true });
       await syncFolder(dirname(path));
     } catch (error) {

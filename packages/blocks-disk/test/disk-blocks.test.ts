@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDiskBlocks } from '@playhead/blocks-disk';
@@ -23,6 +23,28 @@ describe('openDiskBlocks', () => {
     const blocks = await openDiskBlocks({ path });
     expect(await blocks.put('a/b', Uint8Array.of(1))).toBe('created');
     expect(await readdir(path)).toEqual(['incoming', 'objects']);
+  });
+
+  test('a directory that is taken away is unavailable, not empty, and has everything when it is back', async () => {
+    const path = await freshPath();
+    const blocks = await openDiskBlocks({ path: join(path, 'blocks') });
+    await blocks.put('a/b', Uint8Array.of(1));
+    await rename(join(path, 'blocks'), join(path, 'away'));
+    const list = async (): Promise<unknown> => {
+      for await (const object of blocks.list('')) return object;
+      return undefined;
+    };
+    const calls = [
+      () => blocks.get('a/b'),
+      () => blocks.size('a/b'),
+      () => blocks.put('a/c', Uint8Array.of(2)),
+      () => blocks.delete('a/b'),
+      list,
+    ];
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'unavailable' });
+    await rename(join(path, 'away'), join(path, 'blocks'));
+    expect(await blocks.get('a/b')).toEqual(Uint8Array.of(1));
+    expect(await blocks.put('a/c', Uint8Array.of(2))).toBe('created');
   });
 
   test('BS6 no key leaves the directory of objects, however it is written', async () => {
