@@ -102,6 +102,11 @@ export class GatewayWorld {
 
   async start(session = SESSION, projectId = 'shop'): Promise<void> {
     await this.fact(aSessionStarted({ projectId, sessionId: session, startedAtMs: EPOCH_MS }));
+    await this.known(session, projectId);
+  }
+
+  /** Until the read API has the session. */
+  async known(session: string, projectId = 'shop'): Promise<void> {
     for (;;) {
       const answer = await fetch(`${this.url}/v1/sessions/${session}?token=${projectId === 'shop' ? 'ada' : 'eve'}`);
       await answer.arrayBuffer();

@@ -1,4 +1,4 @@
-import { formatPosition } from '@playhead/schemas';
+import { CLOSE_CODES, formatPosition, toOffset } from '@playhead/schemas';
 import { aSessionStarted, jpegOf } from '@playhead/testkit';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -127,6 +127,24 @@ describe('a join', () => {
     const viewer = world.join('start', { session: 'session-0002' });
     await viewer.until(() => viewer.story.includes('live') || viewer.closed !== null);
     expect(viewer.closed).toBeNull();
+  });
+
+  test('[LH19] is refused for a moment, not for good, while what the gateway had to forget of its session is not in the catalog', async () => {
+    world = await GatewayWorld.open({ partitions: 1, settings: { directorySessionsMax: 1 } });
+    const facts = ['session-0001', 'session-0002'].map((sessionId) => aSessionStarted({ sessionId, startedAtMs: EPOCH_MS }));
+    for (const fact of facts) await world.fact(fact);
+    await world.known('session-0002');
+    const early = world.join('start', { session: 'session-0001' });
+    await early.until(() => early.closed !== null);
+    expect(early.closed?.code).toBe(CLOSE_CODES.internal);
+    await world.catalog.applyFacts(
+      0,
+      facts.map((fact, i) => ({ offset: toOffset(i), fact })),
+      toOffset(2),
+    );
+    const late = world.join('start', { session: 'session-0001' });
+    await late.until(() => late.story.includes('live') || late.closed !== null);
+    expect(late.closed).toBeNull();
   });
 
   test('[LH5] at keyframe begins with the last picture of the blocks', async () => {

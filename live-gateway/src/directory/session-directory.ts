@@ -23,6 +23,8 @@ export type SessionListener = (projectId: string, sessionId: string, fact: Sessi
 /** What the facts say of a session, and where the newest of them is. */
 interface Remembered extends KnownSession {
   readonly offset: Offset;
+  /** Nothing can have been forgotten of it. */
+  readonly whole: boolean;
 }
 
 /**
@@ -35,12 +37,16 @@ export class SessionDirectory {
   readonly #known = new Map<string, Remembered>();
   /** By partition: the newest fact that was forgotten and that the catalog is not known to have. */
   readonly #forgottenTo = new Map<Partition, Offset>();
+  /** By partition: facts below are in the catalog, as far as it was asked. */
+  readonly #catalogNext = new Map<Partition, Offset>();
   readonly #listeners = new Set<SessionListener>();
   readonly #stop = new AbortController();
   readonly #tails: Promise<void>[] = [];
   /** By partition: where the tail reads next. */
   readonly #reached = new Map<Partition, Offset>();
   readonly #moved = new Latch();
+  /** By partition: since when its tail reads without a failure, by our clock; not there while it does not. */
+  readonly #readingSinceMs = new Map<Partition, number>();
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
@@ -70,19 +76,25 @@ export class SessionDirectory {
   async session(projectId: string, sessionId: string): Promise<SessionInfo | null> {
     const key = keyOf(projectId, sessionId);
     const partition = partitionOf(sessionId, this.#gateway.log.partitions);
-    let row = await this.#gateway.catalog.session(projectId, sessionId);
-    if (row === null && !this.#known.has(key)) await this.#readToEnd(key, partition);
-    if (!this.#known.has(key) && this.#forgottenTo.has(partition)) {
-      await this.#assertCatalogHasForgotten(partition);
-      row = await this.#gateway.catalog.session(projectId, sessionId);
-    }
-    return mergedInfo(row, this.#known.get(key));
+    const row = await this.#gateway.catalog.session(projectId, sessionId);
+    const info = (): SessionInfo | null => mergedInfo(row, this.#known.get(key));
+    // What was forgotten may be the start or the end of this session.
+    const isWhole = (): boolean => !this.#forgottenTo.has(partition) || this.#known.get(key)?.whole === true;
+    const isSure = (): boolean => info() !== null && (info()?.endedAtMs !== null || isWhole());
+    if (isSure()) return info();
+    if (info() === null) await this.#readToEnd(key, partition);
+    if (isSure()) return info();
+    await this.#assertCatalogHasForgotten(partition);
+    // Again: the catalog may have taken over since what the tail, which begins where the catalog is, has not read.
+    return mergedInfo(await this.#gateway.catalog.session(projectId, sessionId), this.#known.get(key));
   }
 
   /** @throws {PlayheadError} `unavailable` while the catalog has not taken over a fact of the partition that was forgotten here */
   async #assertCatalogHasForgotten(partition: Partition): Promise<void> {
+    if (!this.#forgottenTo.has(partition)) return;
     const { sessionsNext } = await this.#gateway.catalog.progress(partition);
     const forgottenTo = this.#forgottenTo.get(partition) ?? NO_OFFSET;
+    this.#catalogNext.set(partition, sessionsNext);
     if (sessionsNext <= forgottenTo) throw new PlayheadError('unavailable', 'The catalog is far behind the log.');
     this.#forgottenTo.delete(partition);
   }
@@ -133,15 +145,24 @@ export class SessionDirectory {
     return merged.filter((info) => info !== null);
   }
 
-  /** Resolves when `key` is known, or when the tail has read what the log held at the call; its last offsets may be holes, so in bounded time. */
+  /**
+   * Resolves when `key` is known, or when the tail has read what the log held at the call. Its last offsets may be holes: a tail that got
+   * nothing for `directoryWaitMs` stands before one.
+   *
+   * @throws {PlayheadError} `log_unavailable` when the tail could not read all that time
+   */
   async #readToEnd(key: string, partition: Partition): Promise<void> {
     const { log, clock, settings } = this.#gateway;
     const { next: end } = await log.bounds('playhead.sessions', partition);
+    const sinceMs = clock.now();
     const late = new AbortController();
     const cancel = clock.setTimer(settings.directoryWaitMs, () => late.abort());
     const signal = AbortSignal.any([late.signal, this.#stop.signal]);
-    while (!signal.aborted && !this.#known.has(key) && (this.#reached.get(partition) ?? NO_OFFSET) < end) await this.#moved.wait(signal);
+    const isReached = (): boolean => this.#known.has(key) || (this.#reached.get(partition) ?? NO_OFFSET) >= end;
+    while (!signal.aborted && !isReached()) await this.#moved.wait(signal);
     cancel();
+    if (isReached() || (this.#readingSinceMs.get(partition) ?? Number.POSITIVE_INFINITY) <= sinceMs) return;
+    throw new PlayheadError('log_unavailable', 'The facts of sessions cannot be read.');
   }
 
   async #tail(partition: Partition): Promise<void> {
@@ -153,9 +174,11 @@ export class SessionDirectory {
         if (next === null) {
           const { sessionsNext } = await catalog.progress(partition);
           const { first } = await log.bounds('playhead.sessions', partition);
+          this.#catalogNext.set(partition, sessionsNext);
           next = toOffset(Math.max(sessionsNext, first, NO_OFFSET + 1));
           this.#reach(partition, next);
         }
+        this.#readingSinceMs.set(partition, clock.now());
         for await (const batch of log.read('playhead.sessions', partition, next, { signal })) {
           attempt = 0;
           for (const { offset, record } of batch.records) if (record !== null) this.#learn(offset, record);
@@ -168,6 +191,7 @@ export class SessionDirectory {
         logger.warn({ partition, error: errorText(error) }, 'the facts of sessions cannot be read; they are asked for again');
         if (error instanceof PlayheadError && error.code === 'position_gone') next = null;
       }
+      this.#readingSinceMs.delete(partition);
       await pause(clock, backoffMs(settings.retryMs, attempt), signal);
     }
   }
@@ -184,7 +208,9 @@ export class SessionDirectory {
     const after = withFact(before, fact);
     if (after === before) return;
     this.#known.delete(key);
-    this.#known.set(key, { ...after, offset });
+    const partition = partitionOf(sessionId, this.#gateway.log.partitions);
+    const whole = before?.whole ?? !this.#forgottenTo.has(partition);
+    this.#known.set(key, { ...after, offset, whole });
     for (const [oldest, forgotten] of this.#known) {
       if (this.#known.size <= this.#gateway.settings.directorySessionsMax) break;
       this.#known.delete(oldest);
@@ -197,7 +223,8 @@ export class SessionDirectory {
     const sessionId = (ended ?? started)?.sessionId ?? '';
     const partition = partitionOf(sessionId, this.#gateway.log.partitions);
     const before = this.#forgottenTo.get(partition) ?? NO_OFFSET;
-    if (offset > before) this.#forgottenTo.set(partition, offset);
+    const isInCatalog = offset < (this.#catalogNext.get(partition) ?? NO_OFFSET);
+    if (!isInCatalog && offset > before) this.#forgottenTo.set(partition, offset);
   }
 }
 

@@ -167,7 +167,13 @@ export async function checkBlocks({ flushes, rejected }: LogContent, blocks: Blo
   const told = new Set(rejected.map(({ partition, offset }) => `${partition}/${offset}`));
   const faulty = new Set<string>();
   for (const { sessionId, partition, frames, faulty: offsets } of all) {
-    problems.push(...compare(`blocks of ${sessionId}`, held.get(sessionId) ?? [], frames.map(({ print }) => print)));
+    problems.push(
+      ...compare(
+        `blocks of ${sessionId}`,
+        held.get(sessionId) ?? [],
+        frames.map(({ print }) => print),
+      ),
+    );
     for (const offset of offsets) faulty.add(`${partition}/${offset}`);
   }
   for (const place of faulty) if (!told.has(place)) problems.push(`the fault of upload ${place} was not told`);
@@ -190,7 +196,13 @@ export async function checkCatalog(
     const inChain = (flushes[partition] ?? []).flatMap((flush) =>
       flush.blocks.filter((block) => block.sessionId === sessionId).map(() => flush.lastOffset),
     );
-    problems.push(...compare(`${name}: blocks of ${sessionId}`, rows.map((row) => `${row.flushLastOffset}`), inChain.map(String)));
+    problems.push(
+      ...compare(
+        `${name}: blocks of ${sessionId}`,
+        rows.map((row) => `${row.flushLastOffset}`),
+        inChain.map(String),
+      ),
+    );
     for (const { objectKey, blockOffset, blockLength } of rows) {
       if (blockLength === 0) continue;
       const size = await blocks.size(objectKey);
@@ -222,7 +234,15 @@ export function checkViewer({ name, planned, frames, gaps, endsHeard }: Viewer, 
   if (gaps.length > 0) problems.push(`${what} was told of a gap: ${JSON.stringify(gaps[0])}`);
   if (endsHeard === 0 && expected.uploads > 0) problems.push(`${what} was not told the end`);
   const got = frames.map(({ print }) => print);
-  if (planned.join === 'start') return [...problems, ...compare(what, got, expected.frames.map(({ print }) => print))];
+  if (planned.join === 'start')
+    return [
+      ...problems,
+      ...compare(
+        what,
+        got,
+        expected.frames.map(({ print }) => print),
+      ),
+    ];
   const firstOf = new Map<string, SeenFrame>();
   const trackOf = ({ windowId, track }: SeenFrame): string => `${windowId} ${track}`;
   for (const frame of frames) if (!firstOf.has(trackOf(frame))) firstOf.set(trackOf(frame), frame);
@@ -230,7 +250,14 @@ export function checkViewer({ name, planned, frames, gaps, endsHeard }: Viewer, 
     const first = firstOf.get(trackOf(frame));
     return first !== undefined && !isBefore(frame, first);
   });
-  return [...problems, ...compare(what, got, wanted.map(({ print }) => print))];
+  return [
+    ...problems,
+    ...compare(
+      what,
+      got,
+      wanted.map(({ print }) => print),
+    ),
+  ];
 }
 
 function isBefore(a: SeenFrame, b: SeenFrame): boolean {
@@ -246,5 +273,7 @@ function compare(what: string, is: readonly string[], shouldBe: readonly string[
   const at = shouldBe.findIndex((value, i) => is[i] !== value);
   if (at === -1 && is.length === shouldBe.length) return [];
   const place = at === -1 ? shouldBe.length : at;
-  return [`${what}: ${is.length} of ${shouldBe.length}; at ${place} is ${is[place] ?? 'nothing'}, should be ${shouldBe[place] ?? 'nothing'}`];
+  return [
+    `${what}: ${is.length} of ${shouldBe.length}; at ${place} is ${is[place] ?? 'nothing'}, should be ${shouldBe[place] ?? 'nothing'}`,
+  ];
 }

@@ -135,7 +135,8 @@ class Simulation implements World {
         this.#start(slot);
       }
     }
-    for (const session of plan.sessions) this.#recorders.push(new Recorders(this, session, () => this.#any('ingest') as Ingest | undefined));
+    for (const session of plan.sessions)
+      this.#recorders.push(new Recorders(this, session, () => this.#any('ingest') as Ingest | undefined));
     for (const trouble of plan.troubles) this.time.after(trouble.atMs, () => this.#trouble(trouble));
     for (const [i, planned] of plan.viewers.entries()) this.time.after(planned.joinsAtMs, () => void this.#join(`viewer-${i}`, planned));
     for (const [i, one] of plan.probes.entries()) this.time.after(one.joinsAtMs, () => void this.#probe(`probe-${i}`, one));
@@ -176,11 +177,17 @@ class Simulation implements World {
     else {
       const blocks = blocksOf(this, this.#blocks, process);
       const catalog = catalogOf(this, this.#catalogs, process, slot.role === 'processors' ? 'first' : 'second');
-      slot.actor = slot.role === 'live-gateway' ? new Gateway(this, process, { log, blocks, catalog }) : this.#processors(process, { log, blocks, catalog });
+      slot.actor =
+        slot.role === 'live-gateway'
+          ? new Gateway(this, process, { log, blocks, catalog })
+          : this.#processors(process, { log, blocks, catalog });
     }
   }
 
-  #processors(process: SimProcess, ports: Pick<Parameters<typeof startProcessors>[0], 'log' | 'blocks' | 'catalog'>): NonNullable<Slot['actor']> {
+  #processors(
+    process: SimProcess,
+    ports: Pick<Parameters<typeof startProcessors>[0], 'log' | 'blocks' | 'catalog'>,
+  ): NonNullable<Slot['actor']> {
     const random = this.random.fork();
     const started = startProcessors({
       ...ports,
@@ -256,7 +263,15 @@ class Simulation implements World {
       if (recorders.areDone) return;
       await this.time.sleep(200);
     }
-    this.#viewers.push(new Viewer(this, name, planned, () => this.#any('live-gateway') as Gateway | undefined, (problem) => this.#problems.push(problem)));
+    this.#viewers.push(
+      new Viewer(
+        this,
+        name,
+        planned,
+        () => this.#any('live-gateway') as Gateway | undefined,
+        (problem) => this.#problems.push(problem),
+      ),
+    );
   }
 
   async #probe(name: string, { sessionId, joinsAtMs, leavesAtMs, where }: Plan['probes'][number]): Promise<void> {
@@ -300,7 +315,8 @@ class Simulation implements World {
     const content = await readLog(this.#log.inner);
     const expected = await expectedOf(content, sessionIds);
     for (const viewer of this.#viewers) {
-      if (!hasAll(viewer, expected)) this.#problems.push(...checkViewer(viewer, expected[sessionIds.indexOf(viewer.planned.sessionId)] as never));
+      if (!hasAll(viewer, expected))
+        this.#problems.push(...checkViewer(viewer, expected[sessionIds.indexOf(viewer.planned.sessionId)] as never));
     }
     return null;
   }
@@ -320,7 +336,12 @@ class Simulation implements World {
     await this.#pass(this.sinceStartMs() + 60_000, () => late.every((viewer) => hasAll(viewer, expected)));
     await this.#pass(this.sinceStartMs() + 2_000);
     const problem = (lines: readonly string[]): void => void this.#problems.push(...lines);
-    problem(checkAcknowledged(content, this.#recorders.flatMap(({ acknowledged }) => acknowledged)));
+    problem(
+      checkAcknowledged(
+        content,
+        this.#recorders.flatMap(({ acknowledged }) => acknowledged),
+      ),
+    );
     problem(await checkBlocks(content, this.#blocks, expected));
     problem(await checkCatalog('catalog', this.#catalogs.first, content, this.#blocks, expected));
     problem(await checkCatalog('second catalog', this.#catalogs.second, content, this.#blocks, expected));
@@ -348,7 +369,10 @@ class Simulation implements World {
 
   async #stats(): Promise<RunStats> {
     const content = await readLog(this.#log.inner);
-    const expected = await expectedOf(content, this.plan.sessions.map(({ sessionId }) => sessionId));
+    const expected = await expectedOf(
+      content,
+      this.plan.sessions.map(({ sessionId }) => sessionId),
+    );
     const total = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
     return {
       events: `${this.#eventsMost} at once`,
@@ -367,7 +391,10 @@ class Simulation implements World {
 }
 
 /** True when the viewer has the last frame of its session and heard its end. */
-function hasAll(viewer: Viewer, all: readonly { readonly sessionId: string; readonly frames: Expectedly[] | readonly Expectedly[] }[]): boolean {
+function hasAll(
+  viewer: Viewer,
+  all: readonly { readonly sessionId: string; readonly frames: Expectedly[] | readonly Expectedly[] }[],
+): boolean {
   const expected = all.find(({ sessionId }) => sessionId === viewer.planned.sessionId);
   const last = expected?.frames.at(-1);
   return viewer.endsHeard > 0 && (last === undefined || viewer.frames.at(-1)?.print === last.print);

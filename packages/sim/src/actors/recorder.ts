@@ -80,7 +80,9 @@ export class Recorders {
   async #tellEnd(atMs: number): Promise<void> {
     const { time } = this.#world;
     await this.#until(atMs);
-    while (!(await this.#request((ingest) => ingest.end(this.#session.windows[0]?.uploads[0]?.upload.projectId ?? '', this.#session.sessionId)))) {
+    while (
+      !(await this.#request((ingest) => ingest.end(this.#session.windows[0]?.uploads[0]?.upload.projectId ?? '', this.#session.sessionId)))
+    ) {
       await time.sleep(500);
     }
   }
