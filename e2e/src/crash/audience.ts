@@ -33,9 +33,9 @@ export interface Audience {
 
 const GUESTS = 2;
 const GUEST_COMES_MS_MAX = 25_000;
-const DROP_MS_MAX = 12_000;
+const DROP_MS_MAX = 20_000;
 /** A door that lets nobody in for so long is a failure of its own. */
-const JOIN_MS_MAX = 90_000;
+const JOIN_MS_MAX = 180_000;
 
 export async function openAudience(options: AudienceOptions): Promise<Audience> {
   const { seeds, tally } = options;

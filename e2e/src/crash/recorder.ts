@@ -45,7 +45,7 @@ const WINDOWS = ['first', 'second'] as const;
 const REPEAT_MS = 50;
 const REPEAT_MS_MAX = 800;
 /** A recorder that gets no yes for so long is a failure of its own. */
-const SILENCE_MS_MAX = 90_000;
+const SILENCE_MS_MAX = 180_000;
 /** A request that is not answered for so long is cut. */
 const ANSWER_MS_MAX = 15_000;
 

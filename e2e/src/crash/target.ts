@@ -13,8 +13,11 @@ import type { Victim, Where } from './core/cycles.ts';
 import { ROLES_OF } from './core/cycles.ts';
 
 export const PARTITIONS = 4;
-/** Short, so that a process has flushed when it is killed, and is killed in a flush. */
-const FLUSH_AGE_MS = 300;
+/**
+ * Short, so that a process has flushed when it is killed, and is killed in a flush; and not so short that the catalog in the process,
+ * which takes one statement at a time, falls behind on a busy machine.
+ */
+const FLUSH_AGE_MS = 800;
 
 /** What is killed, and how what it stored is read. */
 export interface CrashTarget {

@@ -30,7 +30,9 @@ export interface Verified {
 }
 
 /** Longer than anything takes that works: a group's time-out, and a flush behind it. */
-const WAIT_MS_MAX = 90_000;
+const WAIT_MS_MAX = 180_000;
+/** Pause between two looks at what is not there yet. */
+const ASK_MS = 1000;
 
 /** Compares what all readers of a session that is over got with what was sent. */
 export async function verifySession(
@@ -53,8 +55,16 @@ export async function verifySession(
       const newest = frames.at(-1);
       return newest !== undefined && control.some(({ type }) => type === 'ended') && shownFramesHave(frames, last);
     };
-    // Who never gets the last upload is compared all the same: that tells what is missing.
-    await viewer.until(isOver).catch((error: unknown) => found({ sessionId, reader, what: String(error) }));
+    for (let before = -1; before < viewer.frames.length; ) {
+      before = viewer.frames.length;
+      const late = await viewer.until(isOver).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (late === undefined) break;
+      // Who gets on, slowly, is waited for. Who never gets the last upload is compared all the same: that tells what is missing.
+      if (before === viewer.frames.length) found({ sessionId, reader, what: String(late) });
+    }
     return viewer.frames.map(shownFrame);
   };
 
@@ -131,7 +141,7 @@ async function framesInBlocks(target: CrashTarget, sessionId: string, last: stri
     }
     const frames = [...ids.values()].flat();
     if (frames.some((frame) => shownFrame(frame).digest === last) || Date.now() > deadline) return frames;
-    await sleep(200);
+    await sleep(ASK_MS);
   }
 }
 
@@ -142,7 +152,7 @@ async function countedInfo(target: CrashTarget, sessionId: string, counts: Sessi
     const info = await api(target, `/v1/sessions/${sessionId}`, async (answer) => (await answer.json()) as SessionInfo);
     if (info !== undefined && (countsThatDiffer(counts, info.counts) === '' || Date.now() > deadline)) return info;
     if (Date.now() > deadline) throw new Error(`the list does not know ${sessionId}`);
-    await sleep(200);
+    await sleep(ASK_MS);
   }
 }
 
