@@ -22,6 +22,12 @@ export interface S3BlocksParts {
 /** Outside of the alphabet of keys, so never listed and never anybody's. */
 const PROBE = '~playhead';
 
+/** From the first byte to the last one. */
+interface Bytes {
+  readonly first: number;
+  readonly last: number;
+}
+
 const TRIES_MAX = 5;
 const PAUSE_MS = 50;
 
@@ -117,16 +123,38 @@ export class S3Blocks implements BlockStore {
     });
   }
 
-  /** Begins again when an answer was cut: the client repeats only what failed before its answer began. */
-  async #read(name: string, range?: { readonly first: number; readonly last: number }): Promise<S3Piece> {
+  /**
+   * Begins again when an answer was cut or damaged on its way: the client repeats only what failed before its answer began.
+   * What is damaged every time is so where it lies, and comes as it lies there, as from a disk: who reads it has checksums
+   * of their own, and would wait for ever for a store that only says that it is not to be had.
+   */
+  async #read(name: string, range?: Bytes): Promise<S3Piece> {
     for (let tries = 1; ; tries++) {
       try {
         return await this.#parts.client.get(name, range);
       } catch (error) {
-        if (faultOf(error).kind !== 'cut' || tries === TRIES_MAX) throw error;
+        const { kind } = faultOf(error);
+        if (kind === 'damaged' && tries === TRIES_MAX) return await this.#readHalves(name, range, error);
+        if ((kind !== 'cut' && kind !== 'damaged') || tries === TRIES_MAX) throw error;
         await this.#pause(tries);
       }
     }
+  }
+
+  /** S3 has a checksum of the whole, and none of its halves. */
+  async #readHalves(name: string, range: Bytes | undefined, fault: unknown): Promise<S3Piece> {
+    const total = (await this.#parts.client.head(name))?.bytes ?? 0;
+    const first = range?.first ?? 0;
+    const last = Math.min(range?.last ?? Number.POSITIVE_INFINITY, total - 1);
+    if (last <= first) throw fault;
+    const middle = Math.floor((first + last) / 2);
+    const left = await this.#parts.client.get(name, { first, last: middle });
+    const right = await this.#parts.client.get(name, { first: middle + 1, last });
+    if (left.offset !== first || right.offset !== middle + 1) throw fault;
+    const bytes = new Uint8Array(left.bytes.length + right.bytes.length);
+    bytes.set(left.bytes);
+    bytes.set(right.bytes, left.bytes.length);
+    return { bytes, offset: first, total };
   }
 
   async size(key: string): Promise<number | null> {

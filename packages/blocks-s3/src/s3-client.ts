@@ -17,7 +17,7 @@ export interface S3Client {
   /** Makes the parts an object unless there is one (`exists`, `conflict`). `upload_gone` when the upload was ended before. */
   completeParts(name: string, uploadId: string, parts: readonly UploadedPart[]): Promise<void>;
   abortParts(name: string, uploadId: string): Promise<void>;
-  /** Reads what is there of a range, or the whole object (`not_found`, `range`, `cut`). */
+  /** Reads what is there of a range, or the whole object (`not_found`, `range`, `cut`, `damaged`). */
   get(name: string, range?: { readonly first: number; readonly last: number }): Promise<S3Piece>;
   head(name: string): Promise<S3Head | null>;
   /** One page of names that begin with a prefix, ascending. */
@@ -62,6 +62,7 @@ export interface S3Page {
  * - `below_an_object` the server keeps objects as files, and the name is a folder of another or below one
  * - `refused` the server answered that it won't: nothing has happened, unless an earlier attempt of the call did it
  * - `cut` an answer began and did not arrive whole
+ * - `damaged` an answer arrived whole, and not with the checksum that S3 has of it
  * - `unknown` no answer, or one that does not say what has happened
  */
 export type S3FaultKind =
@@ -75,6 +76,7 @@ export type S3FaultKind =
   | 'below_an_object'
   | 'refused'
   | 'cut'
+  | 'damaged'
   | 'unknown';
 
 export class S3Fault extends Error {

@@ -155,12 +155,18 @@ function configOf(settings: S3ClientSettings): AwsClientConfig {
 
 function silent(): void {}
 
-/** @throws {S3Fault} `cut` when the body does not come whole, or its checksum differs; the SDK does not repeat such a read */
+/** How the SDK begins to say that a checksum differs: its errors for it have no name of their own. */
+const MISMATCH = 'Checksum mismatch';
+
+/** @throws {S3Fault} `cut` when the body does not come whole, `damaged` when its checksum differs; the SDK does not repeat such a read */
 async function whole(body: { transformToByteArray(): Promise<Uint8Array> } | undefined, signal: AbortSignal): Promise<Uint8Array> {
   try {
     return (await body?.transformToByteArray()) ?? new Uint8Array();
   } catch (error) {
     if (signal.aborted) throw new S3Fault('unknown', 'AbortError', { message: 'the answer did not end in time', cause: error });
+    if (error instanceof Error && error.message.startsWith(MISMATCH)) {
+      throw new S3Fault('damaged', 'ChecksumMismatch', { message: error.message, cause: error });
+    }
     throw new S3Fault('cut', faultOf(error).reason, { message: 'the answer ended too soon', cause: error });
   }
 }

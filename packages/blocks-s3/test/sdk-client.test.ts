@@ -131,6 +131,16 @@ describe('checksums', () => {
     expect(since()).toHaveLength(4);
   });
 
+  test('tell an answer that is damaged from one that was cut', async () => {
+    const { blocks, server } = await opened();
+    await blocks.put('key', new Uint8Array(100_000).fill(7));
+    const client = sdkClient('bucket', clientSettingsOf({ bucket: 'bucket', endpoint: server.endpoint, credentials }));
+    onTestFinished(() => client.close());
+    server.fates.push('damage', 'cut');
+    await expect(client.get('key')).rejects.toMatchObject({ name: 'S3Fault', kind: 'damaged' });
+    await expect(client.get('key')).rejects.toMatchObject({ name: 'S3Fault', kind: 'cut' });
+  });
+
   test('BS1 BS7 cannot be turned off by the environment', async () => {
     vi.stubEnv('AWS_REQUEST_CHECKSUM_CALCULATION', 'WHEN_REQUIRED');
     vi.stubEnv('AWS_RESPONSE_CHECKSUM_VALIDATION', 'WHEN_REQUIRED');
