@@ -179,7 +179,13 @@ describe('the claim on all partitions', () => {
     expect(claim.lost.aborted).toBe(false);
     const processors = await startProcessors({ ...world, logger: silentLogger, writer: 'w' });
     await until(world.clock, () => claim.lost.aborted);
+    // What we are in the middle of is ended first.
+    const hasPartition = (partition: number): boolean => processors.stats().some((stats) => stats.partition === partition);
+    for (let i = 0; i < 40; i++) world.clock.advance(250);
+    await settle();
+    expect(processors.stats()).toEqual([]);
     await claim.release();
+    await until(world.clock, () => [0, 1, 2].every(hasPartition));
     await whileTimePasses(world.clock, processors.stop());
   });
 
@@ -190,8 +196,8 @@ describe('the claim on all partitions', () => {
     await until(world.clock, () => processors.stats().length === PARTITIONS);
     await whileTimePasses(world.clock, processors.stop());
     const claim = await whileTimePasses(world.clock, claimPartitions(world.log, world.clock, WAIT_MS));
-    await claim.release();
     expect(claim.lost.aborted).toBe(false);
+    await claim.release();
   });
 });
 

@@ -67,7 +67,7 @@ export const IMPATIENT: Clock = { now: () => systemClock.now(), setTimer: (ms, g
 
 export interface Run {
   readonly plan: RebuildPlan;
-  readonly lines?: string[];
+  readonly lines?: { push(line: string): number };
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }

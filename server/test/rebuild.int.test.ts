@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { SqlClient } from '@playhead/catalog-clickhouse';
 import { openClickHouse } from '@playhead/catalog-clickhouse';
+import type { StartedS3 } from '@playhead/containers';
 import { noContainers, startClickHouse, startKafka, startS3, startSchemaRegistry } from '@playhead/containers';
 import { ProcessorsAtWork } from '@playhead/processors';
 import { silentLogger } from '@playhead/testkit';
@@ -21,6 +22,7 @@ describe.runIf(noContainers === '')(`a rebuild of what a cluster stored${noConta
   let flags: readonly string[];
   let engines: Engines;
   let sql: SqlClient;
+  let s3: StartedS3;
 
   beforeAll(async () => {
     const kept = async <T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T> => {
@@ -30,7 +32,8 @@ describe.runIf(noContainers === '')(`a rebuild of what a cluster stored${noConta
     };
     const servers = [kept(startKafka()), kept(startSchemaRegistry()), kept(startS3()), kept(startClickHouse())] as const;
     await Promise.allSettled(servers);
-    const [kafka, registry, s3, clickhouse] = await Promise.all(servers);
+    const [kafka, registry, , clickhouse] = await Promise.all(servers);
+    s3 = await servers[2];
     flags = Object.entries({
       'kafka-brokers': kafka.brokers.join(','),
       'kafka-replication': '1',
@@ -58,11 +61,13 @@ describe.runIf(noContainers === '')(`a rebuild of what a cluster stored${noConta
     const [rowsBefore, before] = [await dump(sql), await objects(engines)];
     expect(rowsBefore['sessions']).toHaveLength(4);
     expect(before.size).toBe(PARTITIONS * ROUNDS);
-    const [missing = '', damaged = ''] = before.keys();
+    const [missing = '', damaged = '', rotten = ''] = before.keys();
     await (await engines.blocks()).delete(missing);
     await damage(engines, damaged);
+    // Below S3, so that its own checksum does not fit any more.
+    await s3.container.exec(['sh', '-c', `printf X | dd of=/data/playhead/${rotten} bs=1 seek=100 conv=notrunc`]);
     const { stdout } = await promisify(execFile)(process.execPath, [COMMAND, ...flags]);
-    expect(stdout).toMatch(/2 made again[^]*everything is whole/);
+    expect(stdout).toMatch(/3 made again[^]*everything is whole/);
     expect(await objects(engines)).toEqual(before);
     expect(await dump(sql)).toEqual(rowsBefore);
   });

@@ -6,7 +6,7 @@ import { openChdb } from '@playhead/catalog-clickhouse/chdb';
 import { GivenUp, ProcessorsAtWork } from '@playhead/processors';
 import { toOffset } from '@playhead/schemas';
 import { aFlush } from '@playhead/testkit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { DataDirectory } from '../src/data-directory.ts';
 import { openDataDirectory } from '../src/data-directory.ts';
 import { embeddedEngines } from '../src/embedded-engines.ts';
@@ -77,6 +77,21 @@ describe('a rebuild of what one process stored', () => {
     expect(await run(engines, { plan: { ...ALL, catalog: false } })).toBe(true);
     await processors.stop();
     expect(await dump(sql)).toEqual(rowsBefore);
+  });
+
+  test('gives way to processors that are started meanwhile: they fill the catalog on', async () => {
+    const rowsBefore = await dump(sql);
+    const started = Promise.withResolvers<Awaited<ReturnType<typeof allProcessors>>>();
+    const lines = {
+      push: (line: string): number => {
+        if (line.startsWith('Catalog: filling')) started.resolve(allProcessors(engines));
+        return 0;
+      },
+    };
+    await expect(run(engines, { plan: { ...ALL, objects: 'skip' }, lines })).rejects.toThrow('processors were started');
+    const processors = await started.promise;
+    await vi.waitFor(async () => expect(await dump(sql)).toEqual(rowsBefore), { timeout: 20_000, interval: 200 });
+    await processors.stop();
   });
 
   test('drops nothing while the catalog alone knows signals of objects that are lost, and goes on without them when told', async () => {

@@ -8,14 +8,14 @@ export class ProcessorsAtWork extends Error {
 
 /** All partitions of the log in one hand. */
 export interface PartitionClaim {
-  /** Aborts when a partition is taken away: somebody has started processors. */
+  /** Aborts when a partition is asked back: somebody has started processors. They get it when the claim is released. */
   readonly lost: AbortSignal;
   release(): Promise<void>;
 }
 
 /**
  * Joins the group of the processors, and waits until every partition has fallen to this member: then there is no other, and
- * one that comes is noticed.
+ * one that comes is noticed, and waits (the log lets it wait for some seconds).
  *
  * @param waitMs longer than the log takes to give on the partitions of a process that died
  * @throws {ProcessorsAtWork}
@@ -23,32 +23,36 @@ export interface PartitionClaim {
 export async function claimPartitions(log: EventLog, clock: Clock, waitMs: number): Promise<PartitionClaim> {
   const lost = new AbortController();
   const held = new Set<number>();
-  const all = Promise.withResolvers<void>();
+  const claimed = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
   let isClaimed = false;
   const membership = await log.join(PROCESSORS_GROUP, async (partition, signal) => {
     held.add(partition);
-    if (held.size === log.partitions) all.resolve();
+    if (held.size === log.partitions) {
+      isClaimed = true;
+      claimed.resolve();
+    }
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    if (isClaimed) {
+      lost.abort();
+      await released.promise;
+    }
     held.delete(partition);
-    if (isClaimed) lost.abort();
   });
   const cancel = clock.setTimer(waitMs, () =>
-    all.reject(new ProcessorsAtWork(`others hold ${log.partitions - held.size} of ${log.partitions} partitions`)),
+    claimed.reject(new ProcessorsAtWork(`others hold ${log.partitions - held.size} of ${log.partitions} partitions`)),
   );
-  try {
-    await all.promise;
-  } catch (error) {
+  const release = async (): Promise<void> => {
+    released.resolve();
     await membership.leave();
+  };
+  try {
+    await claimed.promise;
+  } catch (error) {
+    await release();
     throw error;
   } finally {
     cancel();
   }
-  isClaimed = true;
-  return {
-    lost: lost.signal,
-    async release() {
-      isClaimed = false;
-      await membership.leave();
-    },
-  };
+  return { lost: lost.signal, release };
 }
