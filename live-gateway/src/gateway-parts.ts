@@ -40,9 +40,11 @@ export class GatewayParts {
   async admit(person: Person, sessionId: string, from: JoinFrom, socket: ViewerSocket, gone: AbortSignal): Promise<void> {
     const { directory, viewers } = this;
     if (viewers.isFull) return refuse(socket, 'overloaded');
+    const isGivenOut = typeof from !== 'object' || (await this.#hasGivenOut(sessionId, from.after));
+    // Last, so that nothing that happens to the session from here on is missed.
     const session = isSessionId(sessionId) ? await directory.session(person.projectId, sessionId) : null;
     if (session === null) return refuse(socket, 'session_not_found');
-    if (typeof from === 'object' && !(await this.#hasGivenOut(sessionId, from.after))) return refuse(socket, 'position_gone');
+    if (!isGivenOut) return refuse(socket, 'position_gone');
     if (viewers.isFull) return refuse(socket, 'overloaded');
     if (gone.aborted) return;
     await viewers.serve(person, session, from, new PacedSocket(socket), gone);

@@ -40,6 +40,8 @@ export class SessionDirectory {
   /** By partition: facts below are in the catalog, as far as it was asked. */
   readonly #catalogNext = new Map<Partition, Offset>();
   readonly #listeners = new Set<SessionListener>();
+  /** Questions to the catalog that are under way. */
+  readonly #asked = new Map<string, Promise<SessionInfo | null>>();
   readonly #stop = new AbortController();
   readonly #tails: Promise<void>[] = [];
   /** By partition: where the tail reads next. */
@@ -76,7 +78,7 @@ export class SessionDirectory {
   async session(projectId: string, sessionId: string): Promise<SessionInfo | null> {
     const key = keyOf(projectId, sessionId);
     const partition = partitionOf(sessionId, this.#gateway.log.partitions);
-    const row = await this.#gateway.catalog.session(projectId, sessionId);
+    const row = await this.#row(key, projectId, sessionId);
     const info = (): SessionInfo | null => mergedInfo(row, this.#known.get(key));
     // What was forgotten may be the start or the end of this session.
     const isWhole = (): boolean => !this.#forgottenTo.has(partition) || this.#known.get(key)?.whole === true;
@@ -89,6 +91,20 @@ export class SessionDirectory {
     return mergedInfo(await this.#gateway.catalog.session(projectId, sessionId), this.#known.get(key));
   }
 
+  /**
+   * What the catalog says of a session. Who asks while the same is being asked gets that answer: viewers who come back to a slow catalog
+   * again and again would else leave it a question each time, and nobody would ever be answered.
+   */
+  #row(key: string, projectId: string, sessionId: string): Promise<SessionInfo | null> {
+    const asked = this.#asked.get(key);
+    if (asked !== undefined) return asked;
+    const asking = this.#gateway.catalog.session(projectId, sessionId).finally(() => {
+      if (this.#asked.get(key) === asking) this.#asked.delete(key);
+    });
+    this.#asked.set(key, asking);
+    return asking;
+  }
+
   /** @throws {PlayheadError} `unavailable` while the catalog has not taken over a fact of the partition that was forgotten here */
   async #assertCatalogHasForgotten(partition: Partition): Promise<void> {
     if (!this.#forgottenTo.has(partition)) return;
@@ -97,6 +113,8 @@ export class SessionDirectory {
     this.#catalogNext.set(partition, sessionsNext);
     if (sessionsNext <= forgottenTo) throw new PlayheadError('unavailable', 'The catalog is far behind the log.');
     this.#forgottenTo.delete(partition);
+    // What is being asked may be answered from before.
+    this.#asked.clear();
   }
 
   /** The end of a session as far as the log's facts tell it; null when they do not. */

@@ -22,8 +22,10 @@ import { turn } from './world/virtual-time.ts';
 export interface Expected {
   readonly sessionId: string;
   readonly partition: Partition;
-  /** Of every upload that counts, in order of position. */
+  /** Of every upload that counts, in order of position. What lies in a recorded gap does not. */
   readonly frames: readonly SeenFrame[];
+  /** Of uploads that the log trimmed before they were compacted, and that never came again: viewers may have seen them live. */
+  readonly lost: readonly SeenFrame[];
   readonly signals: readonly string[];
   readonly counts: SessionCounts;
   readonly uploads: number;
@@ -34,7 +36,10 @@ export interface Expected {
 
 /** What the log holds, read as plainly as possible. */
 export interface LogContent {
+  /** With those that were trimmed since. */
   readonly uploads: readonly (readonly LogRecord<'playhead.uploads'>[])[];
+  /** Where the log begins, by partition. */
+  readonly uploadsFirst: readonly Offset[];
   /** The valid chain of each partition, by the one rule. */
   readonly flushes: readonly (readonly Flush[])[];
   readonly invalidFlushes: number;
@@ -42,14 +47,19 @@ export interface LogContent {
   readonly rejected: readonly Rejected[];
 }
 
-export async function readLog(log: EventLog): Promise<LogContent> {
+/** @param trimmed uploads that the log held before, by partition */
+export async function readLog(log: EventLog, trimmed: LogContent['uploads'] = []): Promise<LogContent> {
+  const uploadsFirst: Offset[] = [];
   const uploads: (readonly LogRecord<'playhead.uploads'>[])[] = [];
   const flushes: (readonly Flush[])[] = [];
   const factsNext: Offset[] = [];
   const rejected: Rejected[] = [];
   let invalidFlushes = 0;
   for (let partition = 0; partition < log.partitions; partition++) {
-    uploads.push(await recordsOf(log, 'playhead.uploads', partition));
+    const { first } = await log.bounds('playhead.uploads', partition);
+    uploadsFirst.push(first);
+    const before = (trimmed[partition] ?? []).filter(({ offset }) => offset < first);
+    uploads.push([...before, ...(await recordsOf(log, 'playhead.uploads', partition))]);
     let chain = EMPTY_CHAIN;
     const valid: Flush[] = [];
     for (const { record } of await recordsOf(log, 'playhead.flushes', partition)) {
@@ -64,12 +74,13 @@ export async function readLog(log: EventLog): Promise<LogContent> {
     factsNext.push(toOffset(((await recordsOf(log, 'playhead.sessions', partition)).at(-1)?.offset ?? -1) + 1));
     for (const { record } of await recordsOf(log, 'playhead.rejected', partition)) if (record !== null) rejected.push(record);
   }
-  return { uploads, flushes, invalidFlushes, factsNext, rejected };
+  return { uploads, uploadsFirst, flushes, invalidFlushes, factsNext, rejected };
 }
 
 async function recordsOf<T extends Topic>(log: EventLog, topic: T, partition: Partition): Promise<LogRecord<T>[]> {
   const stop = new AbortController();
-  const batches = log.read(topic, partition, toOffset(0), { signal: stop.signal })[Symbol.asyncIterator]();
+  const { first } = await log.bounds(topic, partition);
+  const batches = log.read(topic, partition, first, { signal: stop.signal })[Symbol.asyncIterator]();
   const records: LogRecord<T>[] = [];
   for (;;) {
     const batch = batches.next();
@@ -97,7 +108,7 @@ export async function isCaughtUp({ uploads, flushes, factsNext }: LogContent, ca
 }
 
 /** What every session has to be. */
-export async function expectedOf({ uploads }: LogContent, sessionIds: readonly string[]): Promise<readonly Expected[]> {
+export async function expectedOf({ uploads, flushes }: LogContent, sessionIds: readonly string[]): Promise<readonly Expected[]> {
   const all: Expected[] = [];
   for (const sessionId of sessionIds) {
     const partition = partitionOf(sessionId, uploads.length);
@@ -105,10 +116,16 @@ export async function expectedOf({ uploads }: LogContent, sessionIds: readonly s
     const frames: SeenFrame[] = [];
     const signals: string[] = [];
     const faulty: Offset[] = [];
+    const inGaps: LogRecord<'playhead.uploads'>[] = [];
     const counts = { ...NO_COUNTS };
     let [accepted, duplicates] = [0, 0];
-    for (const { offset, record } of uploads[partition] ?? []) {
+    for (const held of uploads[partition] ?? []) {
+      const { offset, record } = held;
       if (record?.sessionId !== sessionId) continue;
+      if (flushes[partition]?.some(({ gap }) => isWithin(gap, offset))) {
+        inGaps.push(held);
+        continue;
+      }
       if (!marks.accept(record)) {
         duplicates++;
         continue;
@@ -127,9 +144,29 @@ export async function expectedOf({ uploads }: LogContent, sessionIds: readonly s
         else counts.customs++;
       }
     }
-    all.push({ sessionId, partition, frames, signals, counts, uploads: accepted, duplicates, faulty });
+    const lost: SeenFrame[] = [];
+    for (const { offset, record } of inGaps) {
+      if (record === null || !marks.accept(record)) continue;
+      for (const frame of positionFrames(record, offset, (await readUploadAsync(record)).frames)) lost.push(printOf(frame));
+    }
+    all.push({ sessionId, partition, frames, lost, signals, counts, uploads: accepted, duplicates, faulty });
   }
   return all;
+}
+
+function isWithin(gap: { readonly firstOffset: number; readonly lastOffset: number } | null, offset: number): boolean {
+  return gap !== null && gap.firstOffset <= offset && offset <= gap.lastOffset;
+}
+
+/** What is recorded as lost was trimmed. */
+export function checkGaps({ flushes, uploadsFirst }: LogContent): string[] {
+  return flushes.flatMap((chain, partition) =>
+    chain.flatMap(({ gap }) =>
+      gap !== null && gap.lastOffset >= (uploadsFirst[partition] ?? 0)
+        ? [`a gap of partition ${partition} is not one: ${JSON.stringify(gap)}`]
+        : [],
+    ),
+  );
 }
 
 /** Everything acknowledged is in the log, byte for byte. */
@@ -228,11 +265,12 @@ export async function checkCatalog(
  * A viewer has everything from where it began, in order, once: from the start all of it; from the last keyframes, of each track of
  * each window all that comes behind the first frame it got of them.
  */
-export function checkViewer({ name, planned, frames, gaps, endsHeard }: Viewer, expected: Expected): string[] {
+export function checkViewer(viewer: Viewer, expected: Expected): string[] {
+  const { name, planned, frames, gaps, endsHeard } = viewer;
   const problems: string[] = [];
   const what = `${name} of ${planned.sessionId}`;
-  if (gaps.length > 0) problems.push(`${what} was told of a gap: ${JSON.stringify(gaps[0])}`);
   if (endsHeard === 0 && expected.uploads > 0) problems.push(`${what} was not told the end`);
+  if (expected.lost.length > 0 || gaps.length > 0) return [...problems, ...checkDespiteLoss(viewer, expected)];
   const got = frames.map(({ print }) => print);
   if (planned.join === 'start')
     return [
@@ -258,6 +296,17 @@ export function checkViewer({ name, planned, frames, gaps, endsHeard }: Viewer, 
       wanted.map(({ print }) => print),
     ),
   ];
+}
+
+/** Where retention was faster than compaction: nothing is silent. Every frame was seen, or the viewer was told that it is missing. */
+function checkDespiteLoss({ name, planned, frames, gaps }: Viewer, expected: Expected): string[] {
+  if (planned.join !== 'start') return [];
+  const contentOf = ({ print }: SeenFrame): string => print.slice(print.indexOf(' '));
+  const seen = new Set(frames.map(contentOf));
+  return [...expected.frames, ...expected.lost].flatMap((frame) => {
+    if (seen.has(contentOf(frame)) || gaps.some((gap) => isWithin(gap, frame.position.offset))) return [];
+    return [`${name} of ${planned.sessionId} misses ${frame.print} and was not told`];
+  });
 }
 
 function isBefore(a: SeenFrame, b: SeenFrame): boolean {

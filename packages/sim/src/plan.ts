@@ -56,6 +56,8 @@ export type Trouble =
   | { readonly kind: 'freeze'; readonly atMs: number; readonly role: Role; readonly ms: number }
   | { readonly kind: 'clock jump'; readonly atMs: number; readonly role: Role; readonly ms: number }
   | { readonly kind: 'rebalance' | 'log crash'; readonly atMs: number }
+  /** Retention lets go what is older, compacted or not. */
+  | { readonly kind: 'trim'; readonly atMs: number; readonly keptMs: number }
   | { readonly kind: 'log away' | 'blocks away' | 'catalog away'; readonly atMs: number; readonly ms: number };
 
 /** Probabilities of what happens to one call of a port. */
@@ -166,6 +168,7 @@ function swarmOf(random: Random): Swarm {
     'clock jump': on(),
     rebalance: on(),
     'log crash': on(),
+    trim: random.chance(0.15),
     'log away': on(),
     'blocks away': on(),
     'catalog away': on(),
@@ -267,6 +270,7 @@ function planTroubles(random: Random, swarm: Swarm, activeMs: number): readonly 
   some('clock jump', 4, (atMs) => ({ kind: 'clock jump', atMs, role: role(), ms: random.int(-30_000, 30_000) }));
   some('rebalance', 6, (atMs) => ({ kind: 'rebalance', atMs }));
   some('log crash', 3, (atMs) => ({ kind: 'log crash', atMs }));
+  some('trim', 3, (atMs) => ({ kind: 'trim', atMs, keptMs: random.int(0, 20_000) }));
   some('log away', 2, (atMs) => ({ kind: 'log away', atMs, ms: random.int(500, 10_000) }));
   some('blocks away', 2, (atMs) => ({ kind: 'blocks away', atMs, ms: random.int(500, 20_000) }));
   some('catalog away', 2, (atMs) => ({ kind: 'catalog away', atMs, ms: random.int(500, 20_000) }));

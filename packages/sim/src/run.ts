@@ -1,11 +1,12 @@
 import { startProcessors } from '@playhead/processors';
+import { TOPICS } from '@playhead/schemas';
 import { memoryBlocks, memoryCatalog, memoryLog, silentLogger } from '@playhead/testkit';
 import { Gateway } from './actors/gateway.ts';
 import { Ingest } from './actors/ingest.ts';
 import { Recorders } from './actors/recorder.ts';
 import { probe, Viewer } from './actors/viewer.ts';
-import type { LogContent } from './oracle.ts';
-import { checkAcknowledged, checkBlocks, checkCatalog, checkViewer, expectedOf, isCaughtUp, readLog } from './oracle.ts';
+import type { Expected, LogContent } from './oracle.ts';
+import { checkAcknowledged, checkBlocks, checkCatalog, checkGaps, checkViewer, expectedOf, isCaughtUp, readLog } from './oracle.ts';
 import type { Plan, PlannedViewer, Role, Trouble } from './plan.ts';
 import { planRun, START_MS } from './plan.ts';
 import { Random } from './random.ts';
@@ -28,13 +29,14 @@ const ASKING_MAX = 200;
 const EVENTS_WAITING_MAX = 2_000;
 
 export interface RunStats {
-  readonly events: string;
   readonly sent: number;
   readonly acknowledged: number;
   readonly uploadsInLog: number;
   readonly duplicatesInLog: number;
   readonly flushes: number;
   readonly invalidFlushes: number;
+  /** Trimmed ranges that were recorded as lost. */
+  readonly gaps: number;
   readonly deaths: number;
   readonly viewerConnections: number;
   readonly framesSeen: number;
@@ -82,6 +84,8 @@ class Simulation implements World {
   readonly #viewers: Viewer[] = [];
   readonly #problems: string[] = [];
   readonly #awayUntilMs: Record<Store, number> = { log: 0, blocks: 0, catalog: 0 };
+  /** Uploads that the log held when it was trimmed, by partition. */
+  #trimmed: LogContent['uploads'] = [];
   #deaths = 0;
   #eventsMost = 0;
   #isCalm = false;
@@ -150,6 +154,15 @@ class Simulation implements World {
     return { seed: this.#seed, problems: this.#problems, stats };
   }
 
+  #readLog(): Promise<LogContent> {
+    return readLog(this.#log.inner, this.#trimmed);
+  }
+
+  async #trim(keptMs: number): Promise<void> {
+    this.#trimmed = (await this.#readLog()).uploads;
+    await this.#log.inner.trim(this.time.nowMs + (TOPICS['playhead.uploads'].retentionMs ?? 0) - keptMs);
+  }
+
   async #pass(untilMs: number, until: () => boolean = () => false): Promise<boolean> {
     return this.time.pass(() => {
       this.#eventsMost = Math.max(this.#eventsMost, this.time.waiting);
@@ -215,6 +228,8 @@ class Simulation implements World {
         return this.#groups.rebalance();
       case 'log crash':
         return void this.#log.crash();
+      case 'trim':
+        return void this.#trim(trouble.keptMs);
       case 'log away':
         this.#awayUntilMs.log = this.time.nowMs + trouble.ms;
         return;
@@ -275,7 +290,7 @@ class Simulation implements World {
   }
 
   async #probe(name: string, { sessionId, joinsAtMs, leavesAtMs, where }: Plan['probes'][number]): Promise<void> {
-    const expected = await expectedOf(await readLog(this.#log.inner), [sessionId]);
+    const expected = await expectedOf(await this.#readLog(), [sessionId]);
     const frames = expected[0]?.frames ?? [];
     const frame = frames[Math.floor(where * frames.length)];
     const from = frame?.print.slice(0, frame.print.indexOf(' '));
@@ -299,7 +314,7 @@ class Simulation implements World {
     while (this.sinceStartMs() < limitMs) {
       await this.#pass(this.sinceStartMs() + LOOK_EVERY_MS);
       if (!this.#recorders.every((one) => one.areDone)) continue;
-      const content = await readLog(this.#log.inner);
+      const content = await this.#readLog();
       missing = 'the chain or the catalog is behind the log';
       if (!(await isCaughtUp(content, [this.#catalogs.first, this.#catalogs.second]))) continue;
       missing = 'a session has no end';
@@ -309,10 +324,10 @@ class Simulation implements World {
       missing = 'a viewer has not got everything';
       if (!this.#viewers.every((viewer) => hasAll(viewer, expected))) continue;
       await this.#pass(this.sinceStartMs() + AFTERWARDS_MS);
-      return readLog(this.#log.inner);
+      return this.#readLog();
     }
     this.#problems.push(`not settled ${SETTLE_WITHIN_MS / 1000} s after the last trouble: ${missing}`);
-    const content = await readLog(this.#log.inner);
+    const content = await this.#readLog();
     const expected = await expectedOf(content, sessionIds);
     for (const viewer of this.#viewers) {
       if (!hasAll(viewer, expected))
@@ -342,6 +357,7 @@ class Simulation implements World {
         this.#recorders.flatMap(({ acknowledged }) => acknowledged),
       ),
     );
+    problem(checkGaps(content));
     problem(await checkBlocks(content, this.#blocks, expected));
     problem(await checkCatalog('catalog', this.#catalogs.first, content, this.#blocks, expected));
     problem(await checkCatalog('second catalog', this.#catalogs.second, content, this.#blocks, expected));
@@ -368,20 +384,20 @@ class Simulation implements World {
   }
 
   async #stats(): Promise<RunStats> {
-    const content = await readLog(this.#log.inner);
+    const content = await this.#readLog();
     const expected = await expectedOf(
       content,
       this.plan.sessions.map(({ sessionId }) => sessionId),
     );
     const total = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
     return {
-      events: `${this.#eventsMost} at once`,
       sent: total(this.#recorders.map(({ sent }) => sent)),
       acknowledged: total(this.#recorders.map(({ acknowledged }) => acknowledged.length)),
       uploadsInLog: total(content.uploads.map((records) => records.length)),
       duplicatesInLog: total(expected.map(({ duplicates }) => duplicates)),
       flushes: total(content.flushes.map((flushes) => flushes.length)),
       invalidFlushes: content.invalidFlushes,
+      gaps: total(content.flushes.map((flushes) => flushes.filter(({ gap }) => gap !== null).length)),
       deaths: this.#deaths,
       viewerConnections: total(this.#viewers.map(({ connections }) => connections)),
       framesSeen: total(this.#viewers.map(({ frames }) => frames.length)),
@@ -391,13 +407,9 @@ class Simulation implements World {
 }
 
 /** True when the viewer has the last frame of its session and heard its end. */
-function hasAll(
-  viewer: Viewer,
-  all: readonly { readonly sessionId: string; readonly frames: Expectedly[] | readonly Expectedly[] }[],
-): boolean {
+function hasAll(viewer: Viewer, all: readonly Expected[]): boolean {
   const expected = all.find(({ sessionId }) => sessionId === viewer.planned.sessionId);
   const last = expected?.frames.at(-1);
-  return viewer.endsHeard > 0 && (last === undefined || viewer.frames.at(-1)?.print === last.print);
+  if (viewer.endsHeard === 0) return false;
+  return last === undefined || viewer.gaps.length > 0 || viewer.frames.some(({ print }) => print === last.print);
 }
-
-type Expectedly = { readonly print: string };

@@ -11,7 +11,10 @@ const MAIN = join(import.meta.dirname, '..', 'src', 'main.ts');
 async function hashesOf(seed: number, runs: number): Promise<string> {
   const flags = ['--seed', String(seed), '--runs', String(runs), '--hash'];
   const { stdout } = await promisify(execFile)(process.execPath, [MAIN, ...flags]);
-  return stdout.split('\n').filter((line) => /^\d+ [0-9a-f]{64}$/.test(line)).join('\n');
+  return stdout
+    .split('\n')
+    .filter((line) => /^\d+ [0-9a-f]{64}$/.test(line))
+    .join('\n');
 }
 
 test('the same seed is the same run, event by event, in every process; another seed is another', async () => {
