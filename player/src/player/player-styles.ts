@@ -151,7 +151,7 @@ export const playerStyles = [
     /* Over the last picture, which is from before; a picture that would be wrong is not seen at all. */
     .veil.gap {
       --stripe: color-mix(in srgb, var(--warn) 22%, transparent);
-      background: repeating-linear-gradient(135deg, var(--stripe) 0 2px, transparent 2px 16px), color-mix(in srgb, var(--sunken) 55%, transparent);
+      background: repeating-linear-gradient(135deg, var(--stripe) 0 2px, transparent 2px 16px), color-mix(in srgb, var(--sunken) 42%, transparent);
     }
     .veil.gap.away {
       --stripe: color-mix(in srgb, var(--ink-3) 22%, transparent);

@@ -11,6 +11,7 @@ import { drawPhoneScreen } from './phone-screen.ts';
 
 const gzipAsync = promisify(gzip);
 const utf8 = new TextEncoder();
+const ABSENCE_SEED = 500_000;
 
 /** What a phone has done so far: shown while it runs. */
 export interface PhoneTally {
@@ -45,7 +46,8 @@ type Step = { readonly atMs: number; readonly sending: Sending } | { readonly at
  */
 export async function playPhone(door: DoorClient, options: PhoneOptions, tally: PhoneTally): Promise<string> {
   const random = seededRandom(options.seed);
-  const absences = planAbsences(options.durationMs, random);
+  // A dice of its own: whether a phone is put away decides nothing else.
+  const absences = planAbsences(options.durationMs, seededRandom(options.seed + ABSENCE_SEED));
   const bundles = planBundles(frameTimes(options.durationMs, absences, random), absences);
   const steps = [
     ...planSendings(bundles, absences, random).map((sending): Step => ({ atMs: sending.atMs, sending })),
