@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { constants, gunzip } from 'node:zlib';
+import { constants, createGunzip, gunzip } from 'node:zlib';
 
 export interface SalvagedGzip {
   /** All of it, or with a refusal what came out before the fault. Empty when it is too much. */
@@ -16,6 +16,9 @@ interface GunzipOptions {
 /** Output that zlib gives at a time. A salvage takes half as long as with the 16 KiB that are usual. */
 const SALVAGE_CHUNK_BYTES = 128 * 1024;
 
+/** Gives what there is of a body that ends too early. */
+const SALVAGE = { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: SALVAGE_CHUNK_BYTES } as const;
+
 const gunzipOnPool = promisify<Uint8Array, GunzipOptions, Buffer>(gunzip);
 
 /**
@@ -26,6 +29,8 @@ const gunzipOnPool = promisify<Uint8Array, GunzipOptions, Buffer>(gunzip);
  * which zlib notices: the place is found by halving, in at most log2(body bytes) + 1 calls. Only zlib judges: an inflater
  * that checks less goes on behind the fault, and pays for hostile code tables.
  *
+ * Memory: twice `limit`, while the parts that zlib gave are put together.
+ *
  * @param limit of inflated bytes; beyond it nothing is salvaged
  */
 export async function gunzipSalvage(body: Uint8Array, limit: number): Promise<SalvagedGzip> {
@@ -35,23 +40,30 @@ export async function gunzipSalvage(body: Uint8Array, limit: number): Promise<Sa
   const kind = kindOf(whole.error);
   if (kind === 'full') return { bytes: new Uint8Array(), refusal: { kind, message } };
 
-  const begun = (bytes: number): Promise<GunzipAnswer> =>
-    attempt(body.subarray(0, bytes), {
-      maxOutputLength: limit,
-      finishFlush: constants.Z_SYNC_FLUSH,
-      chunkSize: SALVAGE_CHUNK_BYTES,
-    });
   let sound = 0;
   let refused = body.length;
   if (kind === 'truncated') sound = refused;
   while (refused - sound > 1) {
     const middle = Math.floor((sound + refused) / 2);
-    if ('bytes' in (await begun(middle))) sound = middle;
+    if (await accepts(body.subarray(0, middle))) sound = middle;
     else refused = middle;
   }
-  // Inflated once more instead of kept from call to call: one inflated body at a time is in memory.
-  const kept = await begun(sound);
+  const kept = await attempt(body.subarray(0, sound), { maxOutputLength: limit, ...SALVAGE });
   return { bytes: 'bytes' in kept ? kept.bytes : new Uint8Array(), refusal: { kind, message } };
+}
+
+/**
+ * Whether zlib takes the beginning of a body. What it inflates is dropped as it comes: of many calls that each keep a body
+ * until the garbage collector sees it, several would be in memory.
+ */
+function accepts(beginning: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    const inflater = createGunzip(SALVAGE);
+    inflater.on('error', () => resolve(false));
+    inflater.on('end', () => resolve(true));
+    inflater.resume();
+    inflater.end(beginning);
+  });
 }
 
 type GunzipAnswer = { readonly bytes: Uint8Array } | { readonly error: unknown };

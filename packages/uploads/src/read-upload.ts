@@ -13,7 +13,8 @@ export type ReadableUpload = Pick<Upload, 'format' | 'codec' | 'epochMs' | 'rece
  * main thread.
  *
  * There is at most one fault, the earlier one: where inflating and decoding both stop, what decoding found in the bytes
- * that were there lies before the place where the bytes ended. Memory: LIMITS.uploadInflatedBytesMax; payloads are views.
+ * that were there lies before the place where the bytes ended. Memory: LIMITS.uploadInflatedBytesMax, twice while it is put
+ * together; payloads are views.
  */
 export async function readUploadAsync(upload: ReadableUpload): Promise<DecodedBody> {
   const { bytes, fault } = await inflateBodyAsync(upload.codec, upload.body);
