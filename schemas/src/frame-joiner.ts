@@ -57,27 +57,34 @@ export class FrameJoiner {
   /** Takes the next frame of the stream; each may come once. */
   take(frame: PositionedFrame): Joined {
     const isPart = frame.part !== undefined;
+    const before = this.#bytesOfRun(frame);
     // A copy: the view may be all that is wanted of a large message.
     const { whole, broken } = this.#runs.take(isPart ? { ...frame, payload: frame.payload.slice() } : frame);
     const incomplete = broken.map((parts) => incompleteOf(parts, isContinuation(parts[0] ?? frame) ? 'no-beginning' : 'interrupted'));
-    if (isPart || broken.length > 0) incomplete.push(...this.#keepWithin());
+    // Only what changed is counted: to add up all that is open would take longer with every window that somebody leaves open.
+    this.#bytes += this.#bytesOfRun(frame) - before;
+    if (isPart) incomplete.push(...this.#keepWithin(frame));
     if (!isPart || whole === null) return { frame: isPart ? null : frame, incomplete };
     const bytes = bytesOf(whole);
     if (bytes <= this.#limits.frameBytesMax) return { frame: joinParts(whole, bytes), incomplete };
     return { frame: null, incomplete: [...incomplete, incompleteOf(whole, 'too-large')] };
   }
 
-  /** Gives frames up until what waits is within the limits: the newest where it is too large, then those that wait longest. */
-  #keepWithin(): IncompleteFrame[] {
+  #bytesOfRun(frame: PositionedFrame): number {
+    return bytesOf(this.#runs.runOf(frame) ?? []);
+  }
+
+  /** Gives frames up until what waits is within the limits: that of the newest part where it is too large, then those that wait longest. */
+  #keepWithin(newestPart: PositionedFrame): IncompleteFrame[] {
     const given: IncompleteFrame[] = [];
     const giveUp = (parts: readonly PositionedFrame[]): void => {
       this.#runs.giveUp(parts);
       this.#bytes -= bytesOf(parts);
       given.push(incompleteOf(parts, 'too-large'));
     };
-    this.#bytes = this.#runs.open.reduce((sum, parts) => sum + bytesOf(parts), 0);
-    const newest = this.#runs.open.at(-1);
+    const newest = this.#runs.runOf(newestPart);
     if (newest !== undefined && bytesOf(newest) > this.#limits.frameBytesMax) giveUp(newest);
+    if (this.#bytes <= this.#limits.joiningBytesMax) return given;
     for (const parts of this.#runs.open) if (this.#bytes > this.#limits.joiningBytesMax) giveUp(parts);
     return given;
   }

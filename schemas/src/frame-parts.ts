@@ -71,6 +71,11 @@ export class PartRuns<Part extends PartOf> {
     return [...this.#open.values()];
   }
 
+  /** The parts of the frame of this window and track that is not whole yet. */
+  runOf(frame: Pick<PartOf, 'windowId' | 'track'>): readonly Part[] | undefined {
+    return this.#open.get(runKey(frame));
+  }
+
   /** Takes the next frame of the stream. */
   take(frame: Part): TakenPart<Part> {
     const key = runKey(frame);

@@ -201,6 +201,21 @@ describe('a frame in parts', () => {
     expect(told.map(({ windowId }) => windowId)).toEqual(Array.from({ length: 48 }, (_, i) => `w${i}`));
   });
 
+  it('is no longer counted when it is whole, broken off, or passed over', () => {
+    const joiner = new FrameJoiner();
+    const parts = partsOf('{"text":"0123456789"}', 8);
+    const bytesAfter = (frames: readonly PositionedFrame[]): number => {
+      for (const frame of frames) joiner.take(frame);
+      return joiner.bytes;
+    };
+    expect(bytesAfter(parts.slice(0, 2))).toBe(16);
+    expect(bytesAfter(parts.slice(2))).toBe(0);
+    // Without a beginning; then of a frame that is broken.
+    expect(bytesAfter(parts.slice(1))).toBe(0);
+    expect(bytesAfter(parts.slice(0, 1))).toBe(8);
+    expect(bytesAfter(partsOf('{}', 8, NOW_MS + 1, 50))).toBe(0);
+  });
+
   it('is held as copies: a part does not keep the message in memory that it came with', () => {
     const message = new Uint8Array(10_000);
     const joiner = new FrameJoiner();
