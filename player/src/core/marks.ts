@@ -48,7 +48,7 @@ const WEIGHT: Record<SignalKind, number> = {
 };
 
 function isSignalKind(value: unknown): value is SignalKind {
-  return typeof value === 'string' && value in KIND_TEXT;
+  return typeof value === 'string' && Object.hasOwn(KIND_TEXT, value);
 }
 
 export function kindText(kind: SignalKind): string {

@@ -101,6 +101,10 @@ describe('what strangers recorded', () => {
     );
   });
 
+  test('a signal whose kind is what every object inherits is none', () => {
+    for (const kind of ['constructor', 'toString', '__proto__']) expect(readSignal({ kind, text: 'x' })).toBeUndefined();
+  });
+
   test('an event gets its frame’s time', () => {
     expect(readDomPayload(bytes({ type: 3, data: { source: 1 }, timestamp: 5 }), 77)?.[0]?.timestamp).toBe(77);
   });
