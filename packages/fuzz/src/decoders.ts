@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import type { BodyCodec, BodyFormat, DecodedBody, Frame, Offset, Position, Topic } from '@playhead/schemas';
+import type { BodyCodec, BodyFormat, DecodedBody, Frame, Joined, Offset, Position, PositionedFrame, Topic } from '@playhead/schemas';
 import {
   BlockFault,
   BODY_FORMATS,
@@ -20,6 +20,8 @@ import {
   encodeBlock,
   encodeFrameIndex,
   encodeFramesMessage,
+  FRAME_PARTS_MAX,
+  FrameJoiner,
   formatPosition,
   imageSize,
   imageType,
@@ -34,6 +36,7 @@ import {
   parsePosition,
   SIGNAL_KINDS,
   sniffFormat,
+  splitFrame,
   TOPIC_NAMES,
   toOffset,
 } from '@playhead/schemas';
@@ -44,6 +47,7 @@ import { readStart, START_BYTES_MAX, startedFact } from '../../../ingest/src/cor
 import { epochOf, readUploadQuery, uploadRecord } from '../../../ingest/src/core/upload-request.ts';
 import { parseFrom } from '../../../live-gateway/src/handover/core/parse-from.ts';
 import { matchesEtag, parseRange } from '../../../live-gateway/src/read-api/range.ts';
+import { readGap } from '../../../player/src/core/gaps.ts';
 import { readSignal } from '../../../player/src/core/marks.ts';
 import { readDomPayload } from '../../../player/src/core/rrweb-frame.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../processors/src/compactor/core/checkpoint.ts';
@@ -157,7 +161,7 @@ function bodyRow(format: BodyFormat, covers: string, frameBytesMin: number, deco
     faults: [],
     memoryMax: frameViews(frameBytesMin),
     nasty: (bytes) => [SMALLEST_BODY_FRAME[format](bytes), concat(SMALLEST_BODY_FRAME[format](bytes / 2), new Uint8Array(bytes / 2))],
-    sound: soundBody as never,
+    sound: soundBody,
     salvages: true,
     ...(format === 'frame-tar' ? { seal: tarSealed } : {}),
   };
@@ -282,6 +286,35 @@ function checkpointBombs(bytes: number): Uint8Array[] {
   ].map((session) => checkpointSealed(concat(head(Math.floor(bytes / session.length)), repeated(session, bytes))));
 }
 
+const PARTS = [
+  ...splitFrame({ track: 'dom', keyframe: true, timestampMs: NOW_MS, payload: textBytes('[{"type":4},{"type":2}]') }, 10),
+].flatMap((part, i) => [
+  Object.assign({ position: { offset: toOffset(i), index: 0 }, windowId: 'window-a' }, part),
+  Object.assign({ position: { offset: toOffset(i), index: 1 }, windowId: 'window-b' }, part),
+]);
+
+function messageOf(count: number, frame: (i: number) => Pick<PositionedFrame, 'windowId' | 'part'>): Uint8Array {
+  const frames = Array.from({ length: count }, (_, i) => ({
+    position: { offset: toOffset(i), index: 0 },
+    track: 'dom' as const,
+    keyframe: false,
+    timestampMs: NOW_MS,
+    payload: textBytes('{'),
+    ...frame(i),
+  }));
+  return encodeFramesMessage({ receivedAtMs: NOW_MS, sentAtMs: NOW_MS, frames });
+}
+
+/** A first part in each of many windows, and no second one. */
+function openParts(count: number): Uint8Array {
+  return messageOf(count, (i) => ({ windowId: i.toString(36), part: { number: 0, continues: true } }));
+}
+
+/** The parts of one window, over and over. */
+function oneLongRun(count: number): Uint8Array {
+  return messageOf(count, (i) => ({ windowId: 'w', part: { number: i % FRAME_PARTS_MAX, continues: true } }));
+}
+
 const registered = new Map(TOPIC_NAMES.map((topic, i) => [i + 1, JSON.stringify(AVRO_SCHEMAS[topic])]));
 /** A schema of tomorrow: a field more, an array of nothing, which takes no byte an item. */
 const LATER_ID = 99;
@@ -375,6 +408,12 @@ function soundFacts(facts: Readonly<Record<string, string>>): void {
   for (const text of Object.values(facts)) assert.ok(text.length <= LIMITS.factCharsMax);
 }
 
+interface SignalReadings {
+  readonly signal: ReturnType<typeof parseSignal>;
+  readonly shown: ReturnType<typeof readSignal>;
+  readonly gap: ReturnType<typeof readGap>;
+}
+
 const EVENTS = [
   { type: 4, timestamp: NOW_MS, data: { href: 'https://shop.example/', width: 800, height: 600 } },
   { type: 2, timestamp: NOW_MS + 1, data: { node: { type: 0, childNodes: [] }, initialOffset: { top: 0, left: 0 } } },
@@ -384,6 +423,8 @@ const LINES = `${EVENTS.map((event) => JSON.stringify(event)).join('\n')}\n`;
 
 const DIGIT_ARGUMENT = 0x30;
 const ZLIB_RUNS_DIVISOR = 20;
+/** Node takes no longer request line and headers. */
+const URL_BYTES_MAX = 16 * 1024;
 
 export const DECODERS: readonly Decoder[] = [
   bodyRow('frames', 'schemas/src/formats/frames.ts decodeFrames', 15, (bytes) => decodeFrames(bytes, CONTEXT)),
@@ -397,8 +438,8 @@ export const DECODERS: readonly Decoder[] = [
     decode: (bytes) => decodeBody(formatAt(bytes), bytes.subarray(1), CONTEXT),
     faults: [],
     memoryMax: frameViews(15),
-    nasty: (bytes) => BODY_FORMATS.map((format, i) => concat(Uint8Array.of(i), SMALLEST_BODY_FRAME[format](bytes))),
-    sound: ((answer: DecodedBody, bytes: Uint8Array) => soundBody(answer, bytes.subarray(1))) as never,
+    nasty: nothing,
+    sound: (answer: DecodedBody, bytes: Uint8Array) => soundBody(answer, bytes.subarray(1)),
     salvages: true,
   },
   {
@@ -412,7 +453,7 @@ export const DECODERS: readonly Decoder[] = [
     decode: (bytes) => [sniffFormat(bytes), isGzip(bytes), isTarHeader(bytes)],
     faults: [],
     memoryMax: perByte(0),
-    nasty: (bytes) => BODY_FORMATS.map((format) => SMALLEST_BODY_FRAME[format](bytes)),
+    nasty: (bytes) => [SMALLEST_BODY_FRAME.frames(bytes)],
   },
   {
     name: 'image',
@@ -426,12 +467,12 @@ export const DECODERS: readonly Decoder[] = [
       concat(hexBytes('ffd8'), repeated(hexBytes('ffe00000'), bytes)),
       concat(hexBytes('ffd8'), repeated(hexBytes('ff01'), bytes)),
     ],
-    sound: (({ type, size }: { type?: string; size?: { width: number; height: number } }) => {
+    sound: ({ type, size }: { type?: string; size?: { width: number; height: number } }) => {
       if (size)
         assert.ok(
           type !== undefined && Number.isSafeInteger(size.width) && Number.isSafeInteger(size.height) && size.width > 0 && size.height > 0,
         );
-    }) as never,
+    },
   },
   {
     name: 'position',
@@ -441,9 +482,9 @@ export const DECODERS: readonly Decoder[] = [
     faults: [],
     memoryMax: perByte(4),
     nasty: bytesOfText,
-    sound: (({ position }: { position?: Position }) => {
+    sound: ({ position }: { position?: Position }) => {
       if (position) assert.deepEqual(parsePosition(formatPosition(position)), position);
-    }) as never,
+    },
   },
   {
     name: 'frame-index',
@@ -457,10 +498,10 @@ export const DECODERS: readonly Decoder[] = [
       wideIndex(Math.floor(bytes / 9), 'image'),
       claimingIndex(Math.floor(bytes / 16), 1, LIMITS.frameBytesMax),
     ],
-    sound: ((index: ReturnType<typeof decodeFrameIndex>) => {
+    sound: (index: ReturnType<typeof decodeFrameIndex>) => {
       ascending(index.frames);
       assert.equal(decodeFrameIndex(encodeFrameIndex(index)).frames.length, index.frames.length);
-    }) as never,
+    },
   },
   {
     name: 'block',
@@ -484,10 +525,10 @@ export const DECODERS: readonly Decoder[] = [
       blockSealed(lyingBlock(Math.floor(bytes / 16), LIMITS.frameBytesMax)),
     ],
     seal: blockSealed,
-    sound: (({ frames, index }: { frames: readonly { position: Position }[]; index: { frames: readonly unknown[] } }) => {
+    sound: ({ frames, index }: { frames: readonly { position: Position }[]; index: { frames: readonly unknown[] } }) => {
       ascending(frames);
       assert.equal(frames.length, index.frames.length);
-    }) as never,
+    },
   },
   {
     name: 'zstd',
@@ -508,7 +549,7 @@ export const DECODERS: readonly Decoder[] = [
       concat(hexBytes('ffff28b52ffd60fffe'), repeated(hexBytes('0200ff'), bytes), hexBytes('030000')),
       concat(hexBytes('ffff28b52ffd60fffe'), repeated(hexBytes('faffff00'), bytes), hexBytes('03000000')),
     ],
-    sound: ((raw: Uint8Array, bytes: Uint8Array) => {
+    sound: (raw: Uint8Array, bytes: Uint8Array) => {
       let twin: Uint8Array | undefined;
       try {
         twin = decompressPiece(bytes.subarray(2), raw.length);
@@ -516,17 +557,17 @@ export const DECODERS: readonly Decoder[] = [
         // Zstd's own library checks more.
       }
       if (twin) assert.ok(Buffer.compare(twin, raw) === 0, 'two libraries give other bytes');
-    }) as never,
+    },
   },
   {
     name: 'marks',
     covers: ['schemas/src/marks.ts decode'],
     samples: samplesOf([EXAMPLE_MARKS.encode(), ...golden('marks')]),
-    decode: Marks.decode,
+    decode: (bytes) => Marks.decode(bytes),
     faults: [BytesFault],
     memoryMax: perByte(160),
     nasty: marksBombs,
-    sound: ((marks: Marks) => assert.deepEqual(Marks.decode(marks.encode()).encode(), marks.encode())) as never,
+    sound: (marks: Marks) => assert.deepEqual(Marks.decode(marks.encode()).encode(), marks.encode()),
   },
   {
     name: 'wire',
@@ -544,9 +585,26 @@ export const DECODERS: readonly Decoder[] = [
       ),
       concat(hexBytes(`0101${'00'.repeat(16)}ffffffffffff`), new Uint8Array(bytes)),
     ],
-    sound: (({ frames }: { frames: readonly Frame[] }) => {
+    sound: ({ frames }: { frames: readonly Frame[] }) => {
       for (const { payload } of frames) assert.ok(payload instanceof Uint8Array);
-    }) as never,
+    },
+  },
+  {
+    name: 'joined-frames',
+    covers: ['schemas/src/frame-joiner.ts take'],
+    samples: samplesOf([encodeFramesMessage({ receivedAtMs: NOW_MS, sentAtMs: NOW_MS - 1, frames: PARTS })]),
+    decode: (bytes) => {
+      const joiner = new FrameJoiner();
+      const joined = decodeFramesMessage(bytes).frames.map((frame) => joiner.take(frame));
+      return { joined, joiner };
+    },
+    faults: [BytesFault],
+    memoryMax: perByte(96),
+    nasty: (bytes) => [openParts(Math.floor(bytes / 36)), oneLongRun(Math.floor(bytes / 30))],
+    sound: ({ joined, joiner }: { joined: readonly Joined[]; joiner: FrameJoiner }) => {
+      for (const { frame } of joined) assert.equal(frame?.part, undefined);
+      assert.ok(joiner.bytes <= LIMITS.joiningBytesMax);
+    },
   },
   {
     name: 'avro',
@@ -581,7 +639,6 @@ export const DECODERS: readonly Decoder[] = [
     faults: [BytesFault],
     memoryMax: perByte(64),
     nasty: (bytes) => [
-      ...recordBombs(bytes).map((record, i) => concat(Uint8Array.of(i < 2 ? 0 : 1, 0, 0, 0, 0, i < 2 ? 1 : 2), record.subarray(1))),
       concat(
         Uint8Array.of(TOPIC_NAMES.indexOf('playhead.watches'), 0, 0, 0, 0, LATER_ID, 0, 0, 0, 0),
         repeated(zigzag(Math.floor(bytes / 2)), bytes),
@@ -617,11 +674,11 @@ export const DECODERS: readonly Decoder[] = [
     faults: [],
     memoryMax: () => SMALL + INFLATED,
     nasty: gzipBombs,
-    sound: (({ bytes: inflated, fault }: { bytes: Uint8Array; fault: { byteOffset: number; code: string } | null }, body: Uint8Array) => {
+    sound: ({ bytes: inflated, fault }: { bytes: Uint8Array; fault: { byteOffset: number; code: string } | null }, body: Uint8Array) => {
       assert.ok(inflated.length <= LIMITS.uploadInflatedBytesMax);
       if (fault === null) assert.ok(Buffer.compare(gunzipSync(body), inflated) === 0);
       else assert.ok(fault.code === 'inflated_too_large' ? inflated.length === 0 : fault.byteOffset === inflated.length);
-    }) as never,
+    },
   },
   {
     name: 'upload',
@@ -632,7 +689,7 @@ export const DECODERS: readonly Decoder[] = [
     faults: [],
     memoryMax: (bytes) => SMALL + INFLATED + frameViews(15)(LIMITS.uploadInflatedBytesMax + bytes),
     nasty: (bytes) => uploadBombs(bytes, (format) => Uint8Array.of(format)),
-    sound: ((answer: DecodedBody, bytes: Uint8Array) => soundBody(answer, bytes.subarray(1))) as never,
+    sound: (answer: DecodedBody, bytes: Uint8Array) => soundBody(answer, bytes.subarray(1)),
     salvages: true,
   },
   {
@@ -644,7 +701,7 @@ export const DECODERS: readonly Decoder[] = [
     faults: [],
     memoryMax: (bytes) => SMALL + INFLATED + 2 * frameViews(15)(LIMITS.uploadInflatedBytesMax + bytes),
     nasty: nothing,
-    sound: (({ fault }: DecodedBody) => assert.notEqual(fault?.code, 'internal')) as never,
+    sound: ({ fault }: DecodedBody) => assert.notEqual(fault?.code, 'internal'),
   },
   {
     name: 'door-body',
@@ -654,12 +711,12 @@ export const DECODERS: readonly Decoder[] = [
     decode: (bytes) => bodyCheck.check(bytes, UPLOAD_FIELDS, NOW_MS),
     faults: [PlayheadError],
     memoryMax: (bytes) => SMALL + INFLATED + frameViews(15)(LIMITS.uploadInflatedBytesMax + bytes),
-    nasty: (bytes) => uploadBombs(bytes, () => new Uint8Array()),
+    nasty: (bytes) => uploadBombs(bytes, () => new Uint8Array()).slice(0, 2),
     // What the door says yes to is what is read later.
-    sound: (async (checked: { codec: BodyCodec; format: BodyFormat; epochMs: number; frames: number }, body: Uint8Array) => {
+    sound: async (checked: { codec: BodyCodec; format: BodyFormat; epochMs: number; frames: number }, body: Uint8Array) => {
       const { frames } = await readUploadAsync({ ...checked, receivedAtMs: NOW_MS, body });
       assert.equal(frames.length, checked.frames);
-    }) as never,
+    },
   },
   {
     name: 'start-request',
@@ -670,12 +727,12 @@ export const DECODERS: readonly Decoder[] = [
     // Bodies are not longer than START_BYTES_MAX.
     memoryMax: perByte(64),
     nasty: (bytes) => jsonBombs(Math.min(bytes, START_BYTES_MAX), '{"facts":', '}'),
-    sound: ((start: ReturnType<typeof readStart>) => {
+    sound: (start: ReturnType<typeof readStart>) => {
       assert.ok(start.sessionId === undefined || isSessionId(start.sessionId));
       assert.ok(isWindowId(start.source) && start.userId.length <= LIMITS.factCharsMax);
       soundFacts(start.facts);
       avroCodec.encode('playhead.sessions', startedFact('shop', start.sessionId ?? SESSION_ID, start));
-    }) as never,
+    },
   },
   {
     name: 'upload-query',
@@ -684,8 +741,8 @@ export const DECODERS: readonly Decoder[] = [
     decode: (bytes) => readUploadQuery(queryOf(textOf(bytes)), NOW_MS),
     faults: [PlayheadError],
     memoryMax: perByte(64),
-    nasty: (bytes) => jsonBombs(bytes, `${QUERY}&facts=`),
-    sound: ((fields: ReturnType<typeof readUploadQuery>) => {
+    nasty: (bytes) => jsonBombs(Math.min(bytes, URL_BYTES_MAX), `${QUERY}&facts=`),
+    sound: (fields: ReturnType<typeof readUploadQuery>) => {
       assert.ok(isWindowId(fields.windowId) && isWindowId(fields.uploadId));
       soundFacts(fields.facts);
       const format = fields.format === 'auto' ? 'frames' : fields.format;
@@ -696,7 +753,7 @@ export const DECODERS: readonly Decoder[] = [
         body: new Uint8Array(),
       } as const;
       avroCodec.encode('playhead.uploads', uploadRecord({ projectId: 'shop', sessionId: SESSION_ID, receivedAtMs: NOW_MS }, fields, body));
-    }) as never,
+    },
   },
   {
     name: 'range',
@@ -711,24 +768,33 @@ export const DECODERS: readonly Decoder[] = [
     faults: [],
     memoryMax: perByte(64),
     nasty: (bytes) => [`9bytes=${' '.repeat(bytes)}`, `9${','.repeat(bytes)}`, `9bytes=${'1'.repeat(bytes)}-`].map(textBytes),
-    sound: (({ size, span }: { size: number; span: ReturnType<typeof parseRange> }) => {
+    sound: ({ size, span }: { size: number; span: ReturnType<typeof parseRange> }) => {
       if (typeof span === 'object') assert.ok(span.first >= 0 && span.first <= span.last && span.last < size);
-    }) as never,
+    },
   },
   {
     name: 'signal',
-    covers: ['processors/src/core/parse-signal.ts parseSignal', 'player/src/core/marks.ts readSignal'],
-    samples: samplesOf(['{"kind":"click","selector":".a","text":"b","url":"https://c","value":"d","x":1,"y":2}', '{"kind":"error"}']),
-    decode: (bytes) => ({ signal: parseSignal(bytes), shown: readSignal(jsonOrNothing(bytes)) }),
+    covers: ['processors/src/core/parse-signal.ts parseSignal', 'player/src/core/marks.ts readSignal', 'player/src/core/gaps.ts readGap'],
+    samples: samplesOf([
+      '{"kind":"click","selector":".a","text":"b","url":"https://c","value":"d","x":1,"y":2}',
+      '{"kind":"error"}',
+      '{"kind":"gap","reason":"background","fromMs":1718000000000,"toMs":1718000001000,"frames":3,"bytes":9}',
+      '{"kind":"constructor"}',
+    ]),
+    decode: (bytes) => {
+      const value = jsonOrNothing(bytes);
+      return { signal: parseSignal(bytes), shown: readSignal(value), gap: readGap(value, NOW_MS) };
+    },
     faults: [],
     memoryMax: perByte(64),
-    nasty: (bytes) => [...jsonBombs(bytes), ...jsonBombs(Math.min(bytes, 64 * 1024))],
-    sound: (({ signal, shown }: { signal: ReturnType<typeof parseSignal>; shown: ReturnType<typeof readSignal> }) => {
+    nasty: (bytes) => jsonBombs(Math.min(bytes, 64 * 1024)),
+    sound: ({ signal, shown, gap }: SignalReadings) => {
+      if (gap) assert.ok(Number.isFinite(gap.fromMs) && gap.fromMs <= gap.toMs && (gap.frames ?? 0) >= 0);
       assert.ok(SIGNAL_KINDS.includes(signal.kind));
       assert.ok(shown === undefined || SIGNAL_KINDS.includes(shown.kind));
       for (const text of [signal.selector, signal.text, signal.value]) assert.ok((text ?? '').length <= LIMITS.signalTextCharsMax);
       assert.ok((signal.url ?? '').length <= LIMITS.factCharsMax);
-    }) as never,
+    },
   },
   {
     name: 'dom-payload',
@@ -746,15 +812,11 @@ export const DECODERS: readonly Decoder[] = [
     decode: (bytes) => framesOfEvents(parseRecording(textOf(bytes))),
     faults: [RecordingFault],
     memoryMax: perByte(96),
-    nasty: (bytes) => [
-      ...jsonBombs(bytes, `[${JSON.stringify(EVENTS[1])},{"type":3,"timestamp":1,"data":`, '}]'),
-      ...jsonBombs(bytes, `${LINES}{"type":3,"timestamp":1,"data":`, '}'),
-      textBytes(`${LINES}${'\n'.repeat(bytes)}`),
-    ],
-    sound: ((frames: readonly Frame[]) => {
+    nasty: (bytes) => [...jsonBombs(bytes, `${LINES}{"type":3,"timestamp":1,"data":`, '}'), textBytes(`${LINES}${'\n'.repeat(bytes)}`)],
+    sound: (frames: readonly Frame[]) => {
       assert.ok(frames.some((frame) => frame.keyframe));
       for (const { payload } of frames) JSON.parse(textOf(payload));
-    }) as never,
+    },
   },
   {
     name: 'recorder-storage',
@@ -785,10 +847,10 @@ export const DECODERS: readonly Decoder[] = [
     faults: [],
     memoryMax: perByte(96),
     nasty: jsonBombs,
-    sound: (({ config, retryAfterMs }: { config: ReturnType<typeof parseConfig>; retryAfterMs: number | null }) => {
+    sound: ({ config, retryAfterMs }: { config: ReturnType<typeof parseConfig>; retryAfterMs: number | null }) => {
       for (const value of Object.values(config)) assert.ok(Number.isSafeInteger(value) && value > 0);
       assert.ok(retryAfterMs === null || retryAfterMs >= 0);
-    }) as never,
+    },
   },
 ];
 

@@ -67,6 +67,7 @@ async function outcome(run: () => Promise<unknown>): Promise<{ readonly error?: 
 }
 
 function tell(news: WorkerNews): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window's
   parentPort?.postMessage(news);
 }
 

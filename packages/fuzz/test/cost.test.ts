@@ -11,7 +11,7 @@ const TABLE = new URL('../src/decoders.ts', import.meta.url).href;
 const PLANTED = new URL('planted.ts', import.meta.url).href;
 /** V8's heap; what the C library frees goes back to the system at once. */
 const MEMORY_FLAGS = ['--expose-gc', '--max-old-space-size=256', '--max-semi-space-size=2'];
-const MEMORY_ENV = { MALLOC_MMAP_THRESHOLD_: '65536' };
+const MEMORY_ENV = { MALLOC_MMAP_THRESHOLD_: '8192', MALLOC_ARENA_MAX: '1' };
 /** Code that was optimised is not counted. */
 const STEPS_FLAGS = ['--no-opt', '--no-maglev', '--no-sparkplug'];
 /** Other processes share the machine. */

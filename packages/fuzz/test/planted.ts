@@ -23,9 +23,9 @@ export const DECODERS: readonly Decoder[] = [
     }),
   ),
   plant('unsound', (bytes) => bytes.length, {
-    sound: ((length: number) => {
+    sound: (length: number) => {
       if (length > 20) throw new Error('more than 20');
-    }) as never,
+    },
   }),
   plant('changing', (bytes) => whenMarked(bytes, () => bytes.fill(0))),
   plant('refusing', () => {
