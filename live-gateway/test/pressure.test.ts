@@ -74,6 +74,37 @@ describe('an upload that breaks its decoder', () => {
   });
 });
 
+test('a catalog that is slow is asked once about a session, however often viewers come back meanwhile', async () => {
+  let isSlow = false;
+  let asked = 0;
+  const answer = Promise.withResolvers<void>();
+  world = await GatewayWorld.open({
+    wrapCatalog: (catalog) => ({
+      ...catalog,
+      async session(projectId, sessionId) {
+        if (isSlow) {
+          asked++;
+          await answer.promise;
+        }
+        return catalog.session(projectId, sessionId);
+      },
+    }),
+  });
+  await world.start();
+  await world.pictures(0);
+  isSlow = true;
+  for (let times = 0; times < 10; times++) {
+    const leaving = world.join();
+    await leaving.until(() => leaving.status === 101);
+    leaving.drop();
+  }
+  const staying = world.join();
+  await staying.until(() => staying.status === 101);
+  answer.resolve();
+  await staying.until(() => staying.positions.length === 2);
+  expect(asked).toBe(1);
+});
+
 test('[LH10] a frame index that is damaged costs its block, also whoever joins at the last keyframe', async () => {
   world = await GatewayWorld.open({
     partitions: 1,

@@ -111,10 +111,10 @@ export class SessionDirectory {
     const { sessionsNext } = await this.#gateway.catalog.progress(partition);
     const forgottenTo = this.#forgottenTo.get(partition) ?? NO_OFFSET;
     this.#catalogNext.set(partition, sessionsNext);
+    // What is being asked may be answered from before that.
+    this.#asked.clear();
     if (sessionsNext <= forgottenTo) throw new PlayheadError('unavailable', 'The catalog is far behind the log.');
     this.#forgottenTo.delete(partition);
-    // What is being asked may be answered from before.
-    this.#asked.clear();
   }
 
   /** The end of a session as far as the log's facts tell it; null when they do not. */
