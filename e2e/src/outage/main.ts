@@ -2,7 +2,8 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { noContainers } from '@playhead/containers';
 import { openCluster } from '../cluster.ts';
-import { outage, STORES } from './outage.ts';
+import { clusterTarget, STORES } from './cluster-target.ts';
+import { outage } from './outage.ts';
 
 const { values } = parseArgs({
   options: {
@@ -11,8 +12,8 @@ const { values } = parseArgs({
     'interval-ms': { type: 'string', default: '8000' },
   },
 });
-const store = STORES.find((name) => name === values.of);
-if (store === undefined) throw new Error(`--of is one of ${STORES.join(', ')}`);
+const stores = values.of.split(',').map((asked) => STORES.find((name) => name === asked));
+if (stores.includes(undefined)) throw new Error(`--of names some of ${STORES.join(',')}: one outage after the other`);
 if (noContainers) throw new Error(noContainers);
 
 const PARTITIONS = 4;
@@ -24,8 +25,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 try {
   const awayMs = Number(values.minutes) * 60_000;
   const intervalMs = Number(values['interval-ms']);
-  const report = await outage(cluster, { of: store, awayMs, partitions: PARTITIONS, intervalMs, beforeMs: BEFORE_MS });
-  process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  for (const store of stores) {
+    if (store === undefined) continue;
+    const report = await outage(clusterTarget(cluster, store, PARTITIONS), { awayMs, intervalMs, beforeMs: BEFORE_MS });
+    process.stdout.write(`${JSON.stringify({ of: store, ...report }, null, 2)}\n`);
+  }
 } finally {
   await cluster.close();
 }

@@ -1,7 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SessionInfo } from '@playhead/schemas';
-import type { Cluster, Role } from '../cluster.ts';
-import { CLUSTER_TOKEN, CLUSTER_WRITE_KEY, ROLES } from '../cluster.ts';
 import type { Phone } from '../phone-load.ts';
 import { expectReplayable, expectWhole, startPhone } from '../phone-load.ts';
 import type { ViewerClient } from '../viewer-client.ts';
@@ -10,14 +8,29 @@ import type { Said } from './log-lines.ts';
 import { said } from './log-lines.ts';
 import { forgetPeak, peakMb } from './memory.ts';
 
-/** What may be away. */
-export const STORES = ['s3', 'clickhouse', 'log'] as const;
-export type Store = (typeof STORES)[number];
+/** A process that is looked at. */
+export interface Watched {
+  /** Its role, or what else it is called. */
+  readonly name: string;
+  readonly url: string;
+  readonly pid: number | undefined;
+  /** What it has written to stderr, in JSON lines. */
+  log(): string;
+}
+
+/** What a store is taken away from. */
+export interface OutageTarget {
+  readonly url: string;
+  readonly writeKey: string;
+  readonly token: string;
+  readonly partitions: number;
+  readonly processes: readonly Watched[];
+  /** Takes the store away, and gives it back; giving back what is there is harmless. */
+  readonly store: { pause(): Promise<void>; unpause(): Promise<void> };
+}
 
 export interface OutageOptions {
-  readonly of: Store;
   readonly awayMs: number;
-  readonly partitions: number;
   /** Pause of an ordinary phone after each acknowledgement. The hot one pauses as long as makes its traffic about a hundredfold. */
   readonly intervalMs: number;
   /** Load before the store goes away, to compare memory with. */
@@ -27,8 +40,8 @@ export interface OutageOptions {
 /** Three stretches of a run: before the store was away, while, and from then until everything was replayed. */
 type Phases<T> = { readonly before: T; readonly away: T; readonly after: T };
 
-export interface RoleReport {
-  readonly role: Role;
+export interface ProcessReport {
+  readonly name: string;
   readonly peakMb: Phases<number | undefined>;
   /** While the store was away. */
   readonly said: Said;
@@ -39,7 +52,6 @@ export interface RoleReport {
 }
 
 export interface OutageReport {
-  readonly of: Store;
   readonly awayMs: number;
   readonly acknowledged: Phases<number>;
   /** Of those, by the session with the hundredfold traffic. */
@@ -52,24 +64,24 @@ export interface OutageReport {
   readonly seenAfterMs: number;
   /** Pictures that were compared by hash, each replayed once and in order, at those who watched and at who joined afterwards. */
   readonly replayed: number;
-  readonly roles: readonly RoleReport[];
+  readonly processes: readonly ProcessReport[];
 }
 
 /**
- * Takes a store away from a cluster under load, gives it back, and compares everything acknowledged with everything replayable. The load is one
+ * Takes a store away under load, gives it back, and compares everything acknowledged with everything replayable. The load is one
  * phone a partition, and one more with about a hundred times the traffic, each with a viewer from its start.
  */
-export async function outage(cluster: Cluster, options: OutageOptions): Promise<OutageReport> {
-  const { of, awayMs, partitions, intervalMs, beforeMs } = options;
-  const common = { doors: [cluster.url], writeKey: CLUSTER_WRITE_KEY, patienceMs: awayMs + 120_000 };
+export async function outage(target: OutageTarget, options: OutageOptions): Promise<OutageReport> {
+  const { url, writeKey, token, partitions, store } = target;
+  const { awayMs, intervalMs, beforeMs } = options;
+  const common = { doors: [url], writeKey, patienceMs: awayMs + 120_000 };
   const ordinary = Array.from({ length: partitions }, (_, partition) => startPhone({ ...common, intervalMs }, partition, partitions));
   const hot = await startPhone({ ...common, intervalMs: intervalMs / HOT_SHARE }, 0, partitions);
   const phones = [...(await Promise.all(ordinary)), hot];
-  const store = { s3: cluster.engines.s3, clickhouse: cluster.engines.clickhouse, log: cluster.engines.kafka }[of];
-  const watches = await watchRoles(cluster);
+  const watches = watchProcesses(target.processes);
   const viewers: ViewerClient[] = [];
   try {
-    for (const { sessionId } of phones) viewers.push(await joinSession(cluster.url, CLUSTER_TOKEN, sessionId, 'start', { rejoins: true }));
+    for (const { sessionId } of phones) viewers.push(await joinSession(url, token, sessionId, 'start', { rejoins: true }));
     await watches.begin('before');
     await sleep(beforeMs);
     const before = bundlesOf(phones);
@@ -88,7 +100,7 @@ export async function outage(cluster: Cluster, options: OutageOptions): Promise<
     const seenAfterMs = seen.then(() => Date.now() - backAtMs);
     // Looked at below.
     seenAfterMs.catch(() => undefined);
-    await untilStored(cluster, phones, goals);
+    await untilStored(target, phones, goals);
     const storedAfterMs = Date.now() - backAtMs;
 
     await Promise.all(phones.map((phone) => phone.stop()));
@@ -96,12 +108,11 @@ export async function outage(cluster: Cluster, options: OutageOptions): Promise<
     for (const [at, phone] of phones.entries()) {
       const viewer = viewers[at];
       if (viewer) await expectWhole(viewer, phone);
-      await expectReplayable([cluster.url], CLUSTER_TOKEN, phone);
+      await expectReplayable([url], token, phone);
       replayed += phone.acknowledged.length;
     }
     await watches.end('after');
     return {
-      of,
       awayMs,
       acknowledged: { before, away, after: bundlesOf(phones) - before - away },
       acknowledgedHot: bundlesOf([hot]),
@@ -109,7 +120,7 @@ export async function outage(cluster: Cluster, options: OutageOptions): Promise<
       storedAfterMs,
       seenAfterMs: await seenAfterMs,
       replayed,
-      roles: watches.report(awayAtMs, backAtMs),
+      processes: watches.report(awayAtMs, backAtMs),
     };
   } finally {
     await store.unpause();
@@ -137,11 +148,11 @@ function refusedBy(phones: readonly Phone[]): Record<string, number> {
 }
 
 /** Resolves when blocks and catalog have as many pictures of each phone as `goals` say. */
-async function untilStored(cluster: Cluster, phones: readonly Phone[], goals: readonly number[]): Promise<void> {
+async function untilStored({ url, token }: OutageTarget, phones: readonly Phone[], goals: readonly number[]): Promise<void> {
   for (const [at, { sessionId }] of phones.entries()) {
-    const url = `${cluster.url}/v1/sessions/${sessionId}`;
     for (;;) {
-      const answer = await fetch(url, { headers: { authorization: `Bearer ${CLUSTER_TOKEN}` } }).catch(() => undefined);
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${url}/v1/sessions/${sessionId}`, { headers }).catch(() => undefined);
       const info = answer?.ok ? ((await answer.json()) as SessionInfo) : undefined;
       if (info && info.counts.frames >= (goals[at] ?? 0)) break;
       await sleep(250);
@@ -154,18 +165,12 @@ const ASK_EVERY_MS = 1000;
 interface Watches {
   begin(phase: keyof Phases<unknown>): Promise<void>;
   end(phase: keyof Phases<unknown>): Promise<void>;
-  report(awayAtMs: number, backAtMs: number): readonly RoleReport[];
+  report(awayAtMs: number, backAtMs: number): readonly ProcessReport[];
   close(): Promise<void>;
 }
 
-/** Looks at the first process of every role: its memory, and what it says of itself. */
-async function watchRoles(cluster: Cluster): Promise<Watches> {
-  const members = ROLES.flatMap((role) =>
-    cluster
-      .members(role)
-      .filter(({ runs }) => runs)
-      .slice(0, 1),
-  );
+/** Looks at the memory of processes, and at what they say of themselves. */
+function watchProcesses(members: readonly Watched[]): Watches {
   const peaks = members.map((): Partial<Record<keyof Phases<unknown>, number | undefined>> => ({}));
   const readyz = members.map((): Record<string, number> => ({}));
   const healthz: unknown[] = [];
@@ -195,7 +200,7 @@ async function watchRoles(cluster: Cluster): Promise<Watches> {
     end,
     report: (awayAtMs, backAtMs) =>
       members.map((member, at) => ({
-        role: member.role,
+        name: member.name,
         peakMb: { before: peaks[at]?.before, away: peaks[at]?.away, after: peaks[at]?.after },
         said: said(member.log(), awayAtMs, backAtMs),
         readyz: readyz[at] ?? {},
