@@ -319,10 +319,17 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
       } as const;
       session.append('window-1', [countingPage(start), countingItem(start + 3_000, 0)]);
       session.append('window-1', [signalFrame(start + 25_000, gap), countingItem(start + 25_000, 1), countingItem(start + 30_000, 2)]);
+      // At its end, where no frame follows: the timeline holds it.
+      const left = { kind: 'gap', reason: 'page_left', fromMs: start + 30_000, toMs: start + 42_000 } as const;
+      session.append('window-1', [signalFrame(start + 42_000, left)]);
       await page.goto(`${server.url}/sessions/session-with-gaps`);
       await until(({ state, position }) => state === 'ended' && position !== null);
-      expect(await gaps()).toEqual(['Gap, 0:04 to 0:24: too much waited to be sent; 20 s, 31 frames, 8.4 MB']);
-      expect(await page.getByText('A part of this session is missing: 1 gap, 20 s.').isVisible()).toBe(true);
+      expect(await gaps()).toEqual([
+        'Gap, 0:04 to 0:24: too much waited to be sent; 20 s, 31 frames, 8.4 MB',
+        'Gap, 0:30 to 0:42: the page was left before it was sent; 12 s',
+      ]);
+      expect(await page.getByText('A part of this session is missing: 2 gaps, 32 s.').isVisible()).toBe(true);
+      expect(await page.getByText('/ 0:42').isVisible()).toBe(true);
       await stand(10_000);
       await until(({ timeMs }) => timeMs === 10_000);
       await page.getByText('Nothing was recorded from 0:04 to 0:24').waitFor();

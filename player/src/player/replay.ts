@@ -3,7 +3,7 @@ import { formatPosition } from '@playhead/schemas';
 import type { Extent, PlaybackClock } from '../core/clock.ts';
 import * as clocks from '../core/clock.ts';
 import type { Gap } from '../core/gaps.ts';
-import { gapAt } from '../core/gaps.ts';
+import { gapAt, readGap } from '../core/gaps.ts';
 import type { TimeRange } from '../core/inactivity.ts';
 import { inactiveRanges, mergeRanges, skippedOf } from '../core/inactivity.ts';
 import type { LagGauge } from '../core/lag.ts';
@@ -94,7 +94,7 @@ export class Replay {
     this.#source = new SessionSource(api, sessionId, {
       frame: (frame) => this.#take(frame),
       picture: (frame) => this.#takeStored(frame),
-      signal: (frame, payload) => this.#tracks.addSignal(frame, parseJson(payload)),
+      signal: (frame, payload) => void this.#takeSignal(frame, payload),
       gap: (lost) => this.#tracks.gaps.lose(lost),
       serverTime: (serverTimeMs) => {
         this.#gauge = observeServerTime(this.#gauge, serverTimeMs, viewerNow());
@@ -205,7 +205,7 @@ export class Replay {
   #take(frame: PositionedFrame): void {
     if (frame.track === 'hierarchy') return;
     if (frame.track === 'signal') {
-      if (!this.#tracks.addSignal(frame, parseJson(frame.payload))) this.#faults++;
+      if (!this.#takeSignal(frame, frame.payload)) this.#faults++;
       return;
     }
     this.#extend(frame.timestampMs);
@@ -217,6 +217,15 @@ export class Replay {
     const events = this.stages.addDom(frame);
     if (events) this.#tracks.addDom(frame, events);
     else this.#faults++;
+  }
+
+  /** False when it is none. */
+  #takeSignal(frame: Omit<PositionedFrame, 'payload' | 'track' | 'keyframe'>, payload: Uint8Array): boolean {
+    const value = parseJson(payload);
+    // What is missing at the end is a part of the session, but nothing lies behind the moment at which it was told.
+    const gap = readGap(value, frame.timestampMs);
+    if (gap && this.#startMs <= this.#endMs) this.#endMs = Math.max(this.#endMs, Math.min(gap.toMs, frame.timestampMs));
+    return this.#tracks.addSignal(frame, value);
   }
 
   #takeStored(frame: StoredFrame): void {
