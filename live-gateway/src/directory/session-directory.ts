@@ -78,6 +78,7 @@ export class SessionDirectory {
   async session(projectId: string, sessionId: string): Promise<SessionInfo | null> {
     const key = keyOf(projectId, sessionId);
     const partition = partitionOf(sessionId, this.#gateway.log.partitions);
+    await this.#begun(partition);
     const row = await this.#row(key, projectId, sessionId);
     const info = (): SessionInfo | null => mergedInfo(row, this.#known.get(key));
     // What was forgotten may be the start or the end of this session.
@@ -170,17 +171,34 @@ export class SessionDirectory {
    * @throws {PlayheadError} `log_unavailable` when the tail could not read all that time
    */
   async #readToEnd(key: string, partition: Partition): Promise<void> {
-    const { log, clock, settings } = this.#gateway;
+    const { log, clock } = this.#gateway;
     const { next: end } = await log.bounds('playhead.sessions', partition);
     const sinceMs = clock.now();
+    const isReached = (): boolean => this.#known.has(key) || (this.#reached.get(partition) ?? NO_OFFSET) >= end;
+    if (await this.#waitFor(isReached)) return;
+    if ((this.#readingSinceMs.get(partition) ?? Number.POSITIVE_INFINITY) > sinceMs) throw unread();
+  }
+
+  /**
+   * Resolves when the tail has begun where the catalog was: what was told of sessions before is in every row from then on, and what is
+   * told later the tail hears.
+   *
+   * @throws {PlayheadError} `log_unavailable`
+   */
+  async #begun(partition: Partition): Promise<void> {
+    if (!(await this.#waitFor(() => this.#reached.has(partition)))) throw unread();
+  }
+
+  /** True when the condition, of what the tails have read, came true within `directoryWaitMs`. */
+  async #waitFor(condition: () => boolean): Promise<boolean> {
+    if (condition()) return true;
+    const { clock, settings } = this.#gateway;
     const late = new AbortController();
     const cancel = clock.setTimer(settings.directoryWaitMs, () => late.abort());
     const signal = AbortSignal.any([late.signal, this.#stop.signal]);
-    const isReached = (): boolean => this.#known.has(key) || (this.#reached.get(partition) ?? NO_OFFSET) >= end;
-    while (!signal.aborted && !isReached()) await this.#moved.wait(signal);
+    while (!signal.aborted && !condition()) await this.#moved.wait(signal);
     cancel();
-    if (isReached() || (this.#readingSinceMs.get(partition) ?? Number.POSITIVE_INFINITY) <= sinceMs) return;
-    throw new PlayheadError('log_unavailable', 'The facts of sessions cannot be read.');
+    return condition();
   }
 
   async #tail(partition: Partition): Promise<void> {
@@ -248,4 +266,8 @@ export class SessionDirectory {
 
 function keyOf(projectId: string, sessionId: string): string {
   return `${sessionId} ${projectId}`;
+}
+
+function unread(): PlayheadError {
+  return new PlayheadError('log_unavailable', 'The facts of sessions cannot be read.');
 }
