@@ -45,7 +45,7 @@ export function sqlOverClickHouse(client: ClickHouseClient, binding: SqlBinding 
       run('take rows', async (given) => {
         if (rows.length === 0) return;
         const known = server && server.insert(identityOf(table, rows));
-        await client.insert({ table, values: rows, format: 'JSONEachRow', ...settings(known), ...given });
+        await client.insert({ table, values: rows.map(unicodeRow), format: 'JSONEachRow', ...settings(known), ...given });
       }),
     command: (sql) =>
       run('obey', async (given) => {
@@ -60,6 +60,27 @@ export function sqlOverClickHouse(client: ClickHouseClient, binding: SqlBinding 
       return closing;
     },
   };
+}
+
+/**
+ * The row with U+FFFD for every half of a surrogate pair: a text that was cut within an emoji has one, and ClickHouse takes no row with
+ * it, however often it is tried.
+ */
+function unicodeRow(row: SqlRow): SqlRow {
+  return isUnicode(row) ? row : (unicodeOf(row) as SqlRow);
+}
+
+function isUnicode(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, held]) => name.isWellFormed() && isUnicode(held));
+}
+
+function unicodeOf(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(unicodeOf);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, held]) => [name.toWellFormed(), unicodeOf(held)]));
 }
 
 /** What a statement is given to notice that nobody waits for it any more. */

@@ -32,9 +32,9 @@ export function parseSignal(payload: Uint8Array): Signal {
   };
   for (const name of ['selector', 'text', 'value'] as const) {
     const text = fields[name];
-    if (typeof text === 'string') signal[name] = text.slice(0, LIMITS.signalTextCharsMax);
+    if (typeof text === 'string') signal[name] = text.slice(0, LIMITS.signalTextCharsMax).toWellFormed();
   }
-  if (typeof fields.url === 'string') signal.url = fields.url.slice(0, LIMITS.factCharsMax);
+  if (typeof fields.url === 'string') signal.url = fields.url.slice(0, LIMITS.factCharsMax).toWellFormed();
   for (const name of ['x', 'y'] as const) {
     const number = fields[name];
     if (typeof number === 'number' && Number.isFinite(number)) signal[name] = number;

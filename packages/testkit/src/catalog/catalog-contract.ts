@@ -361,6 +361,26 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
       expect(await everything('session-a')).toEqual(before);
     });
 
+    test('[CA10] a text that was cut within an emoji, and numbers as large as they get, are taken like others', async () => {
+      const [half, whole] = ['cut \ud83d', 'cut \ufffd'];
+      const signal = {
+        kind: 'click',
+        selector: half,
+        text: half,
+        url: half,
+        value: half,
+        x: Number.MAX_VALUE,
+        y: -Number.MIN_VALUE,
+      } as const;
+      const block = aFlushBlock('session-a', 0, { pages: [half], facts: { [half]: half } });
+      await catalog.applyFacts(0, [started('session-a', 0, { userId: half, source: half })], toOffset(1));
+      await catalog.applyFlush(aChainedFlush(-1, 0, 0, [block]), toOffset(1), [aSignalRow('session-a', 0, 0, signal)]);
+      const [row] = await catalog.signals(PROJECT, 'session-a');
+      expect(row?.signal.text?.toWellFormed()).toBe(whole);
+      expect((await catalog.blocks(PROJECT, 'session-a', 0)).chainEnd).toBe(0);
+      expect((await info('session-a'))?.pages.map((page) => page.toWellFormed())).toEqual([whole]);
+    });
+
     test('[CA10] text of any kind comes back as it went in', async () => {
       const facts = Object.fromEntries(
         [...TEXTS.entries()].flatMap(([i, text]) => [
