@@ -1,6 +1,6 @@
 import { openS3Blocks } from '@playhead/blocks-s3';
 import type { ClickHouseOptions } from '@playhead/catalog-clickhouse';
-import { dropClickHouseCatalog, openClickHouseCatalog } from '@playhead/catalog-clickhouse';
+import { emptyClickHouseCatalog, openClickHouseCatalog } from '@playhead/catalog-clickhouse';
 import { openKafkaLog, openRegistryCodec } from '@playhead/log-kafka';
 import type { Logger } from '@playhead/ports';
 import type { Engines } from './engines.ts';
@@ -36,7 +36,7 @@ export function clusterEngines(settings: Settings, logger: Logger): Engines {
         credentials: accessKeyId === '' ? undefined : { accessKeyId, secretAccessKey },
       }),
     catalog: () => openClickHouseCatalog(clickHouseOf(settings, logger)),
-    dropCatalog: () => dropClickHouseCatalog(clickHouseOf(settings, logger)),
+    emptyCatalog: () => emptyClickHouseCatalog(clickHouseOf(settings, logger)),
   });
 }
 

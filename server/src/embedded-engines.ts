@@ -1,5 +1,5 @@
 import { openDiskBlocks } from '@playhead/blocks-disk';
-import { dropChdbCatalog, openChdbCatalog } from '@playhead/catalog-clickhouse/chdb';
+import { emptyChdbCatalog, openChdbCatalog } from '@playhead/catalog-clickhouse/chdb';
 import { openLmdbLog } from '@playhead/log-lmdb';
 import { avroCodec } from '@playhead/schemas/records';
 import type { DataDirectory } from './data-directory.ts';
@@ -13,6 +13,6 @@ export function embeddedEngines(settings: Settings, data: DataDirectory): Engine
     log: () => openLmdbLog({ path: data.log, partitions: settings.partitions, codec: avroCodec }),
     blocks: () => openDiskBlocks({ path: data.blocks }),
     catalog: () => openChdbCatalog({ path: data.catalog }),
-    dropCatalog: () => dropChdbCatalog({ path: data.catalog }),
+    emptyCatalog: () => emptyChdbCatalog({ path: data.catalog }),
   });
 }

@@ -8,8 +8,11 @@ export interface Engines {
   log(): Promise<EventLog>;
   blocks(): Promise<BlockStore>;
   catalog(): Promise<Catalog>;
-  /** Drops what the catalog has from the log; `migrate` of the catalog makes the empty tables. For the rebuild. */
-  dropCatalog(): Promise<void>;
+  /**
+   * Drops what the catalog has from the log, and opens it for whoever fills it again: what it is given may only be gathered
+   * until it is asked something, or closed.
+   */
+  emptyCatalog(): Promise<Catalog>;
   /** Those that were asked for and are open. */
   opened(): OpenedEngines;
   /** Closes them, the last opened first. */
@@ -26,7 +29,7 @@ export function enginesOf(open: {
   readonly log: () => Promise<EventLog>;
   readonly blocks: () => Promise<BlockStore>;
   readonly catalog: () => Promise<Catalog>;
-  readonly dropCatalog: () => Promise<void>;
+  readonly emptyCatalog: () => Promise<Catalog>;
 }): Engines {
   const opened: { log?: EventLog; blocks?: BlockStore; catalog?: Catalog } = {};
   const closers: (() => Promise<void>)[] = [];
@@ -39,7 +42,7 @@ export function enginesOf(open: {
     log: async () => (opened.log ??= await kept(open.log())),
     blocks: async () => (opened.blocks ??= await kept(open.blocks())),
     catalog: async () => (opened.catalog ??= await kept(open.catalog())),
-    dropCatalog: open.dropCatalog,
+    emptyCatalog: () => kept(open.emptyCatalog()),
     opened: () => opened,
     async close() {
       for (const close of closers.splice(0).toReversed()) await close();

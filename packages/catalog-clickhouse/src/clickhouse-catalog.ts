@@ -3,6 +3,7 @@ import type { Flush, Offset, Partition, SessionInfo } from '@playhead/schemas';
 import { NO_OFFSET, toOffset } from '@playhead/schemas';
 import type { KnownGap } from './gaps-of-life.ts';
 import { gapsOfLife } from './gaps-of-life.ts';
+import { gatheringSql } from './gathering-sql.ts';
 import { migrate } from './migrate.ts';
 import type { Placement } from './placement.ts';
 import { IN_PROCESS } from './placement.ts';
@@ -195,4 +196,20 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
 
     close: () => sql.close(),
   };
+}
+
+/** The same for whoever fills an empty catalog: what it is given may only be gathered until it is asked something, or closed. */
+export function fillingCatalog(sql: SqlClient, at: Placement): Catalog {
+  return clickHouseCatalog(gatheringSql(sql, `${at.database}.stored_progress`), at);
+}
+
+/** The catalog with its tables; closed when they cannot be made. */
+export async function migrated(catalog: Catalog): Promise<Catalog> {
+  try {
+    await catalog.migrate();
+    return catalog;
+  } catch (error) {
+    await catalog.close().catch(() => undefined);
+    throw error;
+  }
 }

@@ -3,7 +3,7 @@ import type { Catalog, Logger } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 import { drainPending } from 'chdb';
 import { createChdbConnection } from 'chdb/connection';
-import { clickHouseCatalog } from './clickhouse-catalog.ts';
+import { clickHouseCatalog, fillingCatalog, migrated } from './clickhouse-catalog.ts';
 import { dropProjected } from './drop-projected.ts';
 import { IN_PROCESS } from './placement.ts';
 import type { SqlClient } from './sql-client.ts';
@@ -22,25 +22,25 @@ export interface ChdbOptions {
  */
 export async function openChdbCatalog(options: ChdbOptions): Promise<Catalog> {
   const { path, logger } = options;
-  const catalog = clickHouseCatalog(openChdb(path));
-  try {
-    await catalog.migrate();
-  } catch (error) {
-    await catalog.close();
-    throw error;
-  }
+  const catalog = await migrated(clickHouseCatalog(openChdb(path)));
   logger?.info({ path }, 'catalog opened');
   return catalog;
 }
 
-/** Drops what the log can give again; who watched what is kept. `migrate` makes the empty tables. See {@link dropProjected}. */
-export async function dropChdbCatalog({ path }: ChdbOptions): Promise<void> {
+/**
+ * Drops what the log can give again (see {@link dropProjected}), and opens the catalog for whoever fills it: what it is given
+ * may only be gathered until it is asked something, or closed.
+ *
+ * @throws {PlayheadError} `unavailable`
+ */
+export async function emptyChdbCatalog({ path }: ChdbOptions): Promise<Catalog> {
   const sql = openChdb(path);
   try {
     await dropProjected(sql, IN_PROCESS);
   } finally {
     await sql.close();
   }
+  return migrated(fillingCatalog(openChdb(path), IN_PROCESS));
 }
 
 type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['connection']>;

@@ -1,6 +1,6 @@
 import { createClient } from '@clickhouse/client';
 import type { Catalog, Logger } from '@playhead/ports';
-import { clickHouseCatalog } from './clickhouse-catalog.ts';
+import { clickHouseCatalog, fillingCatalog, migrated } from './clickhouse-catalog.ts';
 import { clientLog } from './client-log.ts';
 import { dropProjected } from './drop-projected.ts';
 import { placementOnServer } from './placement.ts';
@@ -38,13 +38,7 @@ export interface ClickHouseOptions {
  */
 export async function openClickHouseCatalog(options: ClickHouseOptions): Promise<Catalog> {
   const { url, database = 'playhead', cluster, logger } = options;
-  const catalog = clickHouseCatalog(openClickHouse(options), placementOnServer(database, cluster));
-  try {
-    await catalog.migrate();
-  } catch (error) {
-    await catalog.close();
-    throw error;
-  }
+  const catalog = await migrated(clickHouseCatalog(openClickHouse(options), placementOnServer(database, cluster)));
   logger?.info({ url: new URL(url).origin, database, cluster }, 'catalog opened');
   return catalog;
 }
@@ -52,15 +46,22 @@ export async function openClickHouseCatalog(options: ClickHouseOptions): Promise
 /** A server that drops a large table waits until nobody reads it and its files are gone. */
 const DROP_TIMEOUT_MS = 10 * 60 * 1000;
 
-/** Drops what the log can give again; who watched what is kept. `migrate` makes the empty tables. See {@link dropProjected}. */
-export async function dropClickHouseCatalog(options: ClickHouseOptions): Promise<void> {
+/**
+ * Drops what the log can give again (see {@link dropProjected}), and opens the catalog for whoever fills it: what it is given
+ * may only be gathered until it is asked something, or closed.
+ *
+ * @throws {PlayheadError} `unavailable`
+ */
+export async function emptyClickHouseCatalog(options: ClickHouseOptions): Promise<Catalog> {
   const { database = 'playhead', cluster } = options;
+  const at = placementOnServer(database, cluster);
   const sql = openClickHouse({ timeoutMs: DROP_TIMEOUT_MS, ...options });
   try {
-    await dropProjected(sql, placementOnServer(database, cluster));
+    await dropProjected(sql, at);
   } finally {
     await sql.close();
   }
+  return migrated(fillingCatalog(openClickHouse(options), at));
 }
 
 /**

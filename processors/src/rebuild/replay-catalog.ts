@@ -1,3 +1,4 @@
+import type { CatalogProgress } from '@playhead/ports';
 import type { Partition } from '@playhead/schemas';
 import { NO_OFFSET } from '@playhead/schemas';
 import type { ProjectionDeps, ProjectionStats } from '../catalog/projection-driver.ts';
@@ -60,11 +61,7 @@ export function replayCatalog(deps: ProjectionDeps, signal: AbortSignal): Catalo
 
 /** A projection goes on where the catalog is: what was not dropped, or came in between, would leave holes. */
 async function expectEmpty(deps: ProjectionDeps, partition: Partition, signal: AbortSignal): Promise<void> {
-  const ask = (): ReturnType<typeof deps.catalog.progress> => deps.catalog.progress(partition);
-  const { chainEnd, sessionsNext } = await untilDone(deps, `read the progress of partition ${partition}`, ask, {
-    ...deps.settings,
-    signal,
-  });
+  const { chainEnd, sessionsNext } = await progressOf(deps, partition, signal);
   if (chainEnd !== NO_OFFSET || sessionsNext !== 0)
     throw new Error(`partition ${partition} of the catalog is not empty: does another process write to it?`);
 }
@@ -82,4 +79,11 @@ async function replay(deps: ProjectionDeps, projection: Projection, signal: Abor
     await running;
   }
   if (signal.aborted) throw new GivenUp('the time is over');
+  // A catalog that gathers what it is given has it in its tables when it has answered.
+  await progressOf(deps, projection.partition, signal);
+}
+
+function progressOf(deps: ProjectionDeps, partition: Partition, signal: AbortSignal): Promise<CatalogProgress> {
+  const what = `read the progress of partition ${partition}`;
+  return untilDone(deps, what, () => deps.catalog.progress(partition), { ...deps.settings, signal });
 }

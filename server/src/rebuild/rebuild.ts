@@ -80,7 +80,7 @@ async function claimed(log: EventLog, clock: Clock, print: RebuildDeps['print'])
 }
 
 async function withCatalog(deps: RebuildDeps & Stores & { readonly catalog: Catalog }, plan: RebuildPlan): Promise<boolean> {
-  const { engines, log, catalog, print } = deps;
+  const { log, catalog, print } = deps;
   const known = await Promise.all(partitionsOf(log).map((partition) => catalog.progress(partition)));
   const isEmpty = known.every(({ chainEnd, sessionsNext }) => chainEnd === NO_OFFSET && sessionsNext === 0);
   let isWhole = true;
@@ -92,7 +92,7 @@ async function withCatalog(deps: RebuildDeps & Stores & { readonly catalog: Cata
     isWhole = tallies.every(({ lost }) => lost === 0);
     if (!plan.acceptLoss) await refuseLoss(log, known, tallies);
   }
-  await fillCatalog(deps, () => engines.dropCatalog());
+  await fillCatalog(deps);
   return isWhole;
 }
 
@@ -159,15 +159,14 @@ function summaryOf({ flushes, bytes, objects, lost, unreadable }: ObjectTally): 
   return parts.join(', ');
 }
 
-async function fillCatalog(deps: RebuildDeps & Stores & { readonly catalog: Catalog }, dropCatalog: () => Promise<void>): Promise<void> {
-  const { log, catalog, clock, print, signal } = deps;
+async function fillCatalog(deps: RebuildDeps & Stores): Promise<void> {
+  const { engines, log, clock, print, signal } = deps;
   if (signal.aborted) throw new GivenUp('the time is over');
   print('Catalog: dropping what came from the log. Who watched what is kept.');
-  await dropCatalog();
-  await catalog.migrate();
+  const catalog = await engines.emptyCatalog();
   print('Catalog: filling it from the log.');
   const ends = await Promise.all(partitionsOf(log).map((partition) => log.bounds('playhead.flushes', partition)));
-  const replay = replayCatalog({ ...deps, settings: DEFAULT_SETTINGS }, signal);
+  const replay = replayCatalog({ ...deps, catalog, settings: DEFAULT_SETTINGS }, signal);
   const say = (): void => {
     for (const { partition, projection } of replay.stats()) {
       const { flushes, invalid, signals, facts } = projection;
