@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { StartedTestContainer } from 'testcontainers';
 import { getContainerRuntimeClient } from 'testcontainers';
 
@@ -7,6 +8,10 @@ export interface Freezable {
   unpause(): Promise<void>;
   stop(): Promise<void>;
 }
+
+/** On a busy machine the kernel does not always stop a container's processes in the time that the runtime gives it. */
+const FREEZES_MAX = 10;
+const FREEZE_PAUSE_MS = 500;
 
 /** The ways to hold and to end a container. A frozen one does not stop, so `stop` lets it go on first. */
 export function freezable(container: StartedTestContainer): Freezable {
@@ -19,8 +24,15 @@ export function freezable(container: StartedTestContainer): Freezable {
   }
   return {
     async pause() {
-      await (await inRuntime()).pause();
-      frozen = true;
+      for (let tries = 1; !frozen; tries++) {
+        try {
+          await (await inRuntime()).pause();
+          frozen = true;
+        } catch (error) {
+          if (tries >= FREEZES_MAX || !String(error).includes('unable to freeze')) throw error;
+          await sleep(FREEZE_PAUSE_MS);
+        }
+      }
     },
     unpause,
     async stop() {
