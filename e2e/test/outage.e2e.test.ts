@@ -40,7 +40,7 @@ describe('one process, its blocks taken away under the load of one hot session a
         processes: [{ name: 'one process', url: server.url, pid: server.pid, log: () => server.log() }],
         store: { pause: () => move(false), unpause: () => move(true) },
       },
-      { awayMs: 12_000, intervalMs: 1_000, beforeMs: 3_000 },
+      { awayMs: 11_000, intervalMs: 1_000, beforeMs: 3_000 },
     );
     expect(report.refused).toEqual({});
     expect(report.acknowledged.away).toBeGreaterThan(report.acknowledgedHot / 10);
