@@ -194,7 +194,7 @@ function memberOf(role: Role, port: number, flags: readonly string[]): Member {
   };
 }
 
-const SETTLED_MS_MAX = 60_000;
+const SETTLED_MS_MAX = 150_000;
 
 /** Asks the processes themselves, then the proxy. @param stateUrl where the proxy tells what it knows of them */
 async function untilSettled(members: readonly Member[], stateUrl: string): Promise<void> {

@@ -60,7 +60,7 @@ export async function openOneProcess(flags: readonly string[] = []): Promise<One
   };
 }
 
-const READY_MS_MAX = 60_000;
+const READY_MS_MAX = 150_000;
 
 /** Resolves when every address answers with a 2xx. */
 export async function untilUp(...urls: readonly string[]): Promise<void> {

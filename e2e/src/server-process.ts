@@ -8,7 +8,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const START_MS_MAX = 60_000;
+const START_MS_MAX = 150_000;
 
 export interface ServerOptions {
   readonly data: string;

@@ -31,7 +31,8 @@ export function crashTest(what: string, { on, openMsMax, left = '' }: CrashTestO
     test(`everything acknowledged is there once, in order, for every reader, after ${CYCLES} cycles`, async () => {
       const lines: string[] = [];
       const { tally, findings } = await runCrashes(target, { cycles: CYCLES, seed: SEED, say: (line) => lines.push(line) });
-      expect(findings, lines.join('\n')).toEqual([]);
+      // What differs is among the lines.
+      expect(findings.length === 0 ? [] : lines).toEqual([]);
       expect(tally.cycles).toBe(CYCLES);
       // It was a test: something was acknowledged, repeated, and compared more than once.
       expect(tally.acknowledged).toBeGreaterThan(CYCLES);

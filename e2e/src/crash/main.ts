@@ -39,11 +39,12 @@ async function main(): Promise<number> {
   }
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const target = await openTarget(flags.on);
-  const leave = (): void =>
-    void logFile(target.log())
-      .then(say)
-      .finally(() => target.close().finally(() => process.exit(130)));
-  process.once('SIGINT', leave).once('SIGTERM', leave);
+  const leave = async (): Promise<void> => {
+    say(await logFile(target.log()));
+    await target.close();
+    process.exit(130);
+  };
+  process.once('SIGINT', () => void leave()).once('SIGTERM', () => void leave());
   const { tally, findings, seconds, log } = await runCrashes(target, { ...flags, say });
   await target.close();
   say(`\n${flags.on}, seed ${flags.seed}\n\n${tallyTable(tally, seconds)}`);

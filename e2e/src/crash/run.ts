@@ -86,7 +86,11 @@ export async function runCrashes(target: CrashTarget, options: CrashOptions): Pr
       say(`${tally.cycles} of ${cycles} cycles: ${tally.acknowledged} uploads acknowledged, ${tally.replayed} frames compared`);
     }
     const stores = await target.openStores();
-    await verifyStores(stores, verified, tally, found).finally(() => stores.close());
+    try {
+      await verifyStores(stores, verified, tally, found);
+    } finally {
+      await stores.close();
+    }
   } catch (error) {
     found({ sessionId: 'none', reader: 'the run itself', what: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   } finally {

@@ -58,12 +58,12 @@ export async function verifySession(
     for (let before = -1; before < viewer.frames.length; ) {
       before = viewer.frames.length;
       const late = await viewer.until(isOver).then(
-        () => undefined,
-        (error: unknown) => error,
+        () => '',
+        (error: unknown) => (error instanceof Error ? error.message : 'it waited in vain'),
       );
-      if (late === undefined) break;
+      if (late === '') break;
       // Who gets on, slowly, is waited for. Who never gets the last upload is compared all the same: that tells what is missing.
-      if (before === viewer.frames.length) found({ sessionId, reader, what: String(late) });
+      if (before === viewer.frames.length) found({ sessionId, reader, what: late });
     }
     return viewer.frames.map(shownFrame);
   };
