@@ -1,7 +1,7 @@
 import type { LiveGatewaySettings } from '@playhead/live-gateway';
 import type { ProcessorSettings } from '@playhead/processors';
 import type { Frame, Upload } from '@playhead/schemas';
-import { encodeFrames, uuidv7 } from '@playhead/schemas';
+import { encodeFrames, splitFrame, uuidv7 } from '@playhead/schemas';
 import { aDomChange, aDomKeyframe, aSignalFrame } from '@playhead/testkit';
 import type { Random } from './random.ts';
 
@@ -194,10 +194,12 @@ function planWindow(random: Random, sessionId: string, windowId: string, beginsA
   const count = random.int(1, 12);
   const saysGoodbye = random.chance(0.5);
   const uploads: PlannedUpload[] = [];
+  // Parts of a large keyframe that go with the next upload.
+  const rest: Frame[] = [];
   let atMs = beginsAtMs + random.int(0, 3_000);
   for (let i = 0; i < count && atMs < activeMs; i++) {
     const goodbye = saysGoodbye && i === count - 1;
-    const upload = planUpload(random, { sessionId, windowId, counter: hasCounter ? i : null, goodbye }, START_MS + atMs, i);
+    const upload = planUpload(random, { sessionId, windowId, counter: hasCounter ? i : null, goodbye }, START_MS + atMs, i, rest);
     const copies = repeats ? random.int(0, 4) : 0;
     uploads.push({ atMs, upload, copiesAfterMs: Array.from({ length: copies }, () => random.int(0, 20_000)) });
     atMs += random.chance(0.1) ? random.int(5_000, 20_000) : random.int(50, 4_000);
@@ -207,13 +209,17 @@ function planWindow(random: Random, sessionId: string, windowId: string, beginsA
 
 type UploadName = Pick<Upload, 'sessionId' | 'windowId' | 'counter' | 'goodbye'>;
 
-function planUpload(random: Random, name: UploadName, atMs: number, i: number): Upload {
-  const frames: Frame[] = [];
-  if (i === 0 || random.chance(0.15)) frames.push(aDomKeyframe(atMs, `page ${i}`));
+function planUpload(random: Random, name: UploadName, atMs: number, i: number, rest: Frame[]): Upload {
+  const frames: Frame[] = rest.splice(0);
+  if (i === 0 || random.chance(0.15)) {
+    const keyframe = aDomKeyframe(atMs, `page ${i}`);
+    rest.push(...(random.chance(0.3) ? splitFrame(keyframe, random.int(60, 400)) : [keyframe]));
+    frames.push(...rest.splice(0, random.int(1, rest.length)));
+  }
   const more = random.int(0, 5);
   for (let n = 1; n <= more; n++) {
     const text = `${i}.${n} ${'x'.repeat(random.chance(0.1) ? random.int(500, 3_000) : random.int(0, 60))}`;
-    frames.push(random.chance(0.3) ? aSignalFrame(atMs + n, { text }) : aDomChange(atMs + n, text));
+    frames.push(rest.length > 0 || random.chance(0.3) ? aSignalFrame(atMs + n, { text }) : aDomChange(atMs + n, text));
   }
   return {
     projectId: PROJECT,

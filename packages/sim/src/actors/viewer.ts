@@ -12,6 +12,8 @@ export interface SeenFrame {
   readonly position: Position;
   readonly windowId: string;
   readonly track: string;
+  /** A window can be drawn from here. */
+  readonly isBeginning: boolean;
   /** Position, window, track, flag, time and checksum of the payload. */
   readonly print: string;
 }
@@ -23,9 +25,10 @@ export type Complain = (problem: string) => void;
 export type AnyGateway = () => Gateway | undefined;
 
 export function printOf(frame: FramesMessage['frames'][number]): SeenFrame {
-  const { position, windowId, track, keyframe, timestampMs, payload } = frame;
-  const print = `${formatPosition(position)} ${windowId} ${track}${keyframe ? ' key' : ''} ${timestampMs} ${payload.length}:${crc32(payload)}`;
-  return { position, windowId, track, print };
+  const { position, windowId, track, keyframe, part, timestampMs, payload } = frame;
+  const flags = `${keyframe ? ' key' : ''}${part === undefined ? '' : ` part ${part.number}${part.continues ? '+' : ''}`}`;
+  const print = `${formatPosition(position)} ${windowId} ${track}${flags} ${timestampMs} ${payload.length}:${crc32(payload)}`;
+  return { position, windowId, track, isBeginning: keyframe, print };
 }
 
 /** A connection whose raw messages are looked at before anybody can hide a fault in them. */
