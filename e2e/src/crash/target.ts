@@ -17,7 +17,7 @@ export const PARTITIONS = 4;
  * Short, so that a process has flushed when it is killed, and is killed in a flush; and not so short that the catalog in the process,
  * which takes one statement at a time, falls behind on a busy machine.
  */
-const FLUSH_AGE_MS = 800;
+const FLUSH_AGE_MS = 2000;
 
 /** What is killed, and how what it stored is read. */
 export interface CrashTarget {

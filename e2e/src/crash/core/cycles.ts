@@ -34,7 +34,7 @@ type Card = { readonly [role: string]: number } | 'again' | 'freeze';
 /** Of the time that a start took, so that a kill meets any step of it, and what comes right behind. */
 const START_SHARE_MAX = 1.1;
 /** A killed process lives at most this long beyond its start: some flushes, and a checkpoint now and then. */
-const LIFE_MS = 2500;
+const LIFE_MS = 4000;
 /** Longer than Kafka waits for a member of a group that is silent (10 s), so that others have taken over when it wakes up. */
 const FROZEN_MS_MIN = 11_000;
 const FROZEN_MS_MAX = 14_000;
