@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { helpText, readSettings, SETTINGS, SettingFault, settingsDocument } from '../src/settings.ts';
+import { helpText, ROLES, readSettings, SETTINGS, SettingFault, settingsDocument } from '../src/settings.ts';
 
 describe('settings', () => {
   test('a flag wins over the environment, which wins over the default', () => {
@@ -24,6 +24,13 @@ describe('settings', () => {
   ])('%j with %j is refused by name', (args, env, message) => {
     expect(() => readSettings(args, env)).toThrow(SettingFault);
     expect(() => readSettings(args, env)).toThrow(message);
+  });
+
+  test('a command in the place of a role needs what that role needs, whatever role the environment names', () => {
+    const cluster = ['--kafka-brokers', 'k:9092', '--schema-registry', 'r', '--s3-bucket', 'b', '--clickhouse', 'c'];
+    expect(readSettings(cluster, { PLAYHEAD_ROLE: 'ingest' }, 'processors')).toMatchObject({ role: new Set(['processors']) });
+    expect(readSettings([], { PLAYHEAD_ROLE: 'processors' }, 'processors')).toMatchObject({ role: new Set(ROLES) });
+    expect(() => readSettings(cluster.slice(0, 4), {}, 'processors')).toThrow(/needs --s3-bucket, --clickhouse as well/);
   });
 
   test('--help names every flag and variable', () => {

@@ -1,8 +1,8 @@
 import type { Flush, FlushBlock, Offset, Partition, Position, SessionFact, SessionInfo, Signal } from '@playhead/schemas';
 
 /**
- * What is known of sessions, for lists, players and analysts. A projection of the log: everything in it can be rebuilt.
- * Rules: SPEC.md (CA...).
+ * What is known of sessions, for lists, players and analysts. A projection of the log: everything in it can be rebuilt, but
+ * for who watched what (`recordView`). Rules: SPEC.md (CA...).
  *
  * Writers call in log order per partition and only with valid flushes (the chain rule is the caller's); repeating a call,
  * also from two processes at once, changes nothing.
