@@ -1,9 +1,7 @@
-import { rename } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readProjects } from '@playhead/server/data-directory';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OneProcess } from '../src/deployment.ts';
 import { openOneProcess } from '../src/deployment.ts';
+import { oneProcessTarget } from '../src/outage/one-process-target.ts';
 import { outage } from '../src/outage/outage.ts';
 
 const PARTITIONS = 4;
@@ -23,25 +21,7 @@ describe('one process, its blocks taken away under the load of one hot session a
   });
 
   test('takes every upload, shows it live, says what it waits for, grows no further, and has everything when they are back', async () => {
-    const { projects } = await readProjects(server.data);
-    const [here, away] = [join(server.data, 'blocks'), join(server.data, 'blocks.away')];
-    let isHere = true;
-    const move = async (back: boolean): Promise<void> => {
-      if (back === isHere) return;
-      await (back ? rename(away, here) : rename(here, away));
-      isHere = back;
-    };
-    const report = await outage(
-      {
-        url: server.url,
-        writeKey: projects[0]?.writeKey ?? '',
-        token: projects[0]?.viewers[0]?.token ?? '',
-        partitions: PARTITIONS,
-        processes: [{ name: 'one process', url: server.url, pid: server.pid, log: () => server.log() }],
-        store: { pause: () => move(false), unpause: () => move(true) },
-      },
-      { awayMs: 11_000, intervalMs: 1_000, beforeMs: 3_000 },
-    );
+    const report = await outage(await oneProcessTarget(server, PARTITIONS), { awayMs: 11_000, intervalMs: 1_000, beforeMs: 3_000 });
     expect(report.refused).toEqual({});
     expect(report.acknowledged.away).toBeGreaterThan(report.acknowledgedHot / 10);
     expect(report.replayed).toBeGreaterThan(0);
