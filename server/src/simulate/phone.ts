@@ -114,11 +114,9 @@ export async function playPhone(door: DoorClient, options: PhoneOptions, tally: 
   let isAway = false;
   while (steps.length > 0 || !waiting.isEmpty) {
     await options.waitUntil(epochMs + (steps[0]?.atMs ?? 0));
-    do {
-      const step = steps.shift();
-      if (step) await take(step);
-      // Trying has taken time, in which the phone went on.
-    } while (isAway && steps[0] && epochMs + steps[0].atMs <= options.now());
+    // Trying in vain has taken time, in which the phone went on.
+    const due = isAway ? steps.filter(({ atMs }) => epochMs + atMs <= options.now()).length : 1;
+    for (const step of steps.splice(0, Math.max(1, due))) await take(step);
     try {
       await send();
       isAway = false;
