@@ -20,6 +20,8 @@ export interface Decoder {
   readonly faults: readonly ErrorClass[];
   /** Bytes that it may hold at a time besides its input of `bytes` bytes. */
   readonly memoryMax: (bytes: number) => number;
+  /** Bytes that it reads of an input of `bytes` bytes, where they are more: what it inflates. */
+  readonly readsMax?: (bytes: number) => number;
   /** Inputs of about `bytes` bytes that cost as much as such an input can: bombs, endless lists, lies about lengths. */
   readonly nasty: (bytes: number) => readonly Uint8Array[];
   /** Writes the checksums anew, so that damage gets behind them. */

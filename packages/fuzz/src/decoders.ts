@@ -101,6 +101,9 @@ const frameViews = (frameBytesMin: number) => perByte(FRAME_MEMORY_BYTES / frame
 /** An inflated body, once more while its parts are put together. */
 const INFLATED = 2 * LIMITS.uploadInflatedBytesMax;
 
+/** Deflate packs 1032 bytes into one at most. */
+const inflatedMax = (bytes: number): number => Math.min(1032 * bytes, LIMITS.uploadInflatedBytesMax);
+
 const nothing = (): readonly Uint8Array[] => [];
 const bytesOfText = (bytes: number): readonly Uint8Array[] => [textBytes('1'.repeat(bytes)), textBytes(' '.repeat(bytes))];
 
@@ -334,6 +337,13 @@ function topicAt(bytes: Uint8Array): Topic {
   return TOPIC_NAMES[(bytes[0] ?? 0) % TOPIC_NAMES.length] ?? 'playhead.uploads';
 }
 
+const EXAMPLE_UPLOAD = avroCodec.decode('playhead.uploads', golden('playhead.uploads')[0] ?? new Uint8Array());
+const EXAMPLE_FLUSH = avroCodec.decode('playhead.flushes', golden('playhead.flushes')[0] ?? new Uint8Array());
+const NO_BYTES = new Uint8Array();
+const EMPTY_BLOCKS = EXAMPLE_FLUSH.blocks.map((block) =>
+  Object.assign({}, block, { projectId: '', sessionId: '', windows: [], pages: [], facts: {}, marks: NO_BYTES, frameIndex: NO_BYTES }),
+);
+
 const goldenRecords = TOPIC_NAMES.flatMap((topic, number) => golden(topic).map((bytes) => ({ topic, number, bytes })));
 /** A record that is written again is the same record. */
 function soundRecord(record: never, bytes: Uint8Array): void {
@@ -343,17 +353,17 @@ function soundRecord(record: never, bytes: Uint8Array): void {
 
 /** Records with as many facts, pages and blocks as fit. */
 function recordBombs(bytes: number): Uint8Array[] {
-  const upload = avroCodec.encode('playhead.uploads', exampleUpload({ facts: { '': '' }, body: new Uint8Array() }));
+  const upload = avroCodec.encode('playhead.uploads', { ...EXAMPLE_UPLOAD, facts: { '': '' }, body: NO_BYTES });
   const factsAt = upload.length - 5;
-  const flush = avroCodec.encode('playhead.flushes', { ...exampleFlush(), blocks: [] });
+  const flush = avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: [] });
   const blocks = Math.floor(bytes / 64);
   return [
     concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 4)), manyFacts(bytes), Uint8Array.of(0, 0)),
     concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 2)), new Uint8Array(bytes), Uint8Array.of(0, 0)),
-    avroCodec.encode('playhead.flushes', { ...exampleFlush(), blocks: Array.from({ length: blocks }, emptyBlock) }),
+    avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: Array.from({ length: blocks }, () => EMPTY_BLOCKS).flat() }),
     avroCodec.encode('playhead.flushes', {
-      ...exampleFlush(),
-      blocks: [{ ...emptyBlock(), pages: Array.from({ length: bytes }, () => '') }],
+      ...EXAMPLE_FLUSH,
+      blocks: EMPTY_BLOCKS.map((block) => ({ ...block, pages: Array.from({ length: bytes }, () => '') })),
     }),
     concat(flush.subarray(0, -1), repeated(zigzag(-1), bytes)),
   ];
@@ -369,22 +379,6 @@ function manyFacts(bytes: number): Uint8Array {
       writer.raw(concat(zigzag(3), textBytes(i.toString(36).padStart(3, '0').slice(-3)), zigzag(0)));
     }
   });
-}
-
-function exampleUpload(overrides: { readonly facts: Readonly<Record<string, string>>; readonly body: Uint8Array }) {
-  const decoded = avroCodec.decode('playhead.uploads', golden('playhead.uploads')[0] ?? new Uint8Array());
-  return { ...decoded, ...overrides };
-}
-
-function exampleFlush() {
-  return avroCodec.decode('playhead.flushes', golden('playhead.flushes')[0] ?? new Uint8Array());
-}
-
-function emptyBlock() {
-  const [block] = exampleFlush().blocks;
-  if (!block) throw new Error('the golden flush has no block');
-  const empty = new Uint8Array();
-  return { ...block, projectId: '', sessionId: '', windows: [], pages: [], facts: {}, marks: empty, frameIndex: empty };
 }
 
 const START = { sessionId: SESSION_ID, windowId: 'window-a', userId: 'ada', source: 'web', startedAtMs: NOW_MS, facts: { title: 'Shop' } };
@@ -688,6 +682,7 @@ export const DECODERS: readonly Decoder[] = [
     decode: (bytes) => readUploadAsync(uploadOf(bytes)),
     faults: [],
     memoryMax: (bytes) => SMALL + INFLATED + frameViews(15)(LIMITS.uploadInflatedBytesMax + bytes),
+    readsMax: inflatedMax,
     nasty: (bytes) => uploadBombs(bytes, (format) => Uint8Array.of(format)),
     sound: (answer: DecodedBody, bytes: Uint8Array) => soundBody(answer, bytes.subarray(1)),
     salvages: true,
@@ -697,7 +692,7 @@ export const DECODERS: readonly Decoder[] = [
     runsDivisor: ZLIB_RUNS_DIVISOR,
     covers: ['processors/src/compactor/read-frames.ts readFrames'],
     samples: samplesOf(uploadSamples.map(({ bytes }) => bytes)),
-    decode: (bytes) => readFrames(toOffset(7) satisfies Offset, { ...exampleUpload({ facts: {}, body: bytes }), ...uploadOf(bytes) }),
+    decode: (bytes) => readFrames(toOffset(7) satisfies Offset, { ...EXAMPLE_UPLOAD, ...uploadOf(bytes) }),
     faults: [],
     memoryMax: (bytes) => SMALL + INFLATED + 2 * frameViews(15)(LIMITS.uploadInflatedBytesMax + bytes),
     nasty: nothing,
@@ -711,6 +706,7 @@ export const DECODERS: readonly Decoder[] = [
     decode: (bytes) => bodyCheck.check(bytes, UPLOAD_FIELDS, NOW_MS),
     faults: [PlayheadError],
     memoryMax: (bytes) => SMALL + INFLATED + frameViews(15)(LIMITS.uploadInflatedBytesMax + bytes),
+    readsMax: inflatedMax,
     nasty: (bytes) => uploadBombs(bytes, () => new Uint8Array()).slice(0, 2),
     // What the door says yes to is what is read later.
     sound: async (checked: { codec: BodyCodec; format: BodyFormat; epochMs: number; frames: number }, body: Uint8Array) => {

@@ -98,10 +98,7 @@ export function jsonBombs(bytes: number, before = '', behind = ''): Uint8Array[]
   const half = Math.floor((bytes - before.length - behind.length) / 2);
   return [
     `${'['.repeat(half)}${']'.repeat(half)}`,
-    '['.repeat(2 * half),
-    `${'{"":'.repeat(Math.floor(half / 3))}0${'}'.repeat(Math.floor(half / 3))}`,
     `[${'0,'.repeat(half - 1)}0]`,
-    `"${'\\u0000'.repeat(Math.floor(half / 3))}"`,
     `{${Array.from({ length: Math.floor(half / 6) }, (_, i) => `"${i.toString(36)}":0`).join(',')}}`,
   ].map((value) => textBytes(`${before}${value}${behind}`));
 }
