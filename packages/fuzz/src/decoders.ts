@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import type { BodyCodec, BodyFormat, DecodedBody, Frame, Joined, Offset, Position, PositionedFrame, Topic } from '@playhead/schemas';
+import type {
+  BodyCodec,
+  BodyFormat,
+  DecodedBody,
+  FlushBlock,
+  Frame,
+  Joined,
+  Offset,
+  Position,
+  PositionedFrame,
+  Topic,
+} from '@playhead/schemas';
 import {
   BlockFault,
   BODY_FORMATS,
@@ -340,9 +351,17 @@ function topicAt(bytes: Uint8Array): Topic {
 const EXAMPLE_UPLOAD = avroCodec.decode('playhead.uploads', golden('playhead.uploads')[0] ?? new Uint8Array());
 const EXAMPLE_FLUSH = avroCodec.decode('playhead.flushes', golden('playhead.flushes')[0] ?? new Uint8Array());
 const NO_BYTES = new Uint8Array();
-const EMPTY_BLOCKS = EXAMPLE_FLUSH.blocks.map((block) =>
-  Object.assign({}, block, { projectId: '', sessionId: '', windows: [], pages: [], facts: {}, marks: NO_BYTES, frameIndex: NO_BYTES }),
-);
+const emptied = (block: FlushBlock, pages: readonly string[] = []): FlushBlock => ({
+  ...block,
+  projectId: '',
+  sessionId: '',
+  windows: [],
+  pages,
+  facts: {},
+  marks: NO_BYTES,
+  frameIndex: NO_BYTES,
+});
+const EMPTY_BLOCKS = EXAMPLE_FLUSH.blocks.map((block) => emptied(block));
 
 const goldenRecords = TOPIC_NAMES.flatMap((topic, number) => golden(topic).map((bytes) => ({ topic, number, bytes })));
 /** A record that is written again is the same record. */
@@ -363,7 +382,12 @@ function recordBombs(bytes: number): Uint8Array[] {
     avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: Array.from({ length: blocks }, () => EMPTY_BLOCKS).flat() }),
     avroCodec.encode('playhead.flushes', {
       ...EXAMPLE_FLUSH,
-      blocks: EMPTY_BLOCKS.map((block) => ({ ...block, pages: Array.from({ length: bytes }, () => '') })),
+      blocks: EMPTY_BLOCKS.map((block) =>
+        emptied(
+          block,
+          Array.from({ length: bytes }, () => ''),
+        ),
+      ),
     }),
     concat(flush.subarray(0, -1), repeated(zigzag(-1), bytes)),
   ];
