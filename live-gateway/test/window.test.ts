@@ -104,6 +104,11 @@ describe('a window', () => {
     expect(view.take(toOffset(-1))).toEqual({ kind: 'fallen' });
     expect(view.reaches(toOffset(4))).toBe(false);
     expect(view.take(toOffset(7))).toMatchObject({ kind: 'upload', upload: { offset: 8 } });
+    // To the offset: who has the last one that was dropped goes on with the next, who has not is told.
+    const lastDropped =
+      Array.from({ length: 10 }, (_, offset) => offset).find((after) => view.take(toOffset(after)).kind === 'upload') ?? 0;
+    expect(view.take(toOffset(lastDropped))).toMatchObject({ kind: 'upload', upload: { offset: lastDropped + 1 } });
+    expect([lastDropped - 1, lastDropped].map((after) => view.reaches(toOffset(after)))).toEqual([false, true]);
     // Nothing of this session was dropped, whatever became of others.
     expect(other.take(toOffset(-1))).toEqual({ kind: 'edge', through: 9 });
     const late = windows.open(0, 'shop', 'session-0003');

@@ -171,6 +171,19 @@ describe('start', () => {
     expect(await start(world)).toMatchObject({ chain: { end: 11 } });
   });
 
+  test('[CP2] a checkpoint of another log is passed over also where a flush is at its place', async () => {
+    const [world, other] = [aWorld(), aWorld()];
+    await flushEach(
+      other,
+      Array.from({ length: 6 }, (_, counter) => anUpload({ counter, sessionId: 'session-other' })),
+    );
+    await flushEach(world, uploadsOf(8), {}, 'die');
+    for (const key of await checkpointKeys(world)) await world.blocks.delete(key);
+    const fromTheBeginning = await knowledge(world);
+    for (const key of await checkpointKeys(other)) await world.blocks.put(key, await other.blocks.get(key));
+    expect(await knowledge(world)).toEqual(fromTheBeginning);
+  });
+
   test('[CP5] two checkpoints are kept', async () => {
     const world = aWorld();
     const stats = await flushEach(world, uploadsOf(12), { checkpointEveryFlushes: 2 });

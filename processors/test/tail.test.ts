@@ -1,0 +1,85 @@
+import type { EventLog } from '@playhead/ports';
+import type { Offset } from '@playhead/schemas';
+import { toOffset } from '@playhead/schemas';
+import { anUpload } from '@playhead/testkit';
+import { describe, expect, test } from 'vitest';
+import { Tail } from '../src/runtime/tail.ts';
+import type { World } from './fixtures.ts';
+import { appendUploads, aWorld, compactorDeps, settle } from './fixtures.ts';
+
+const HOLE_WAIT_MS = 5_000;
+
+function tailOf(world: World, log: EventLog = world.log) {
+  const stop = new AbortController();
+  const tail = new Tail(log, compactorDeps(world), {
+    topic: 'playhead.uploads',
+    partition: 0,
+    from: toOffset(0),
+    signal: stop.signal,
+    retryFirstMs: 100,
+    retryMaxMs: 1_000,
+    wake: () => undefined,
+  });
+  return { tail, stop: () => stop.abort() };
+}
+
+const endOf = async ({ log }: World): Promise<Offset> => (await log.bounds('playhead.uploads', 0)).next;
+
+describe('a tail is at the end of the log', () => {
+  test('[LC5] when everything was taken, not while something waits to be', async () => {
+    const world = aWorld();
+    const { tail, stop } = tailOf(world);
+    expect(tail.isAtEnd(toOffset(0), HOLE_WAIT_MS)).toBe(true);
+    await appendUploads(world.log, [anUpload()]);
+    await settle();
+    const end = await endOf(world);
+    expect(tail.isAtEnd(end, HOLE_WAIT_MS)).toBe(false);
+    world.clock.advance(10 * HOLE_WAIT_MS);
+    expect(tail.isAtEnd(end, HOLE_WAIT_MS)).toBe(false);
+    expect(tail.take()).toMatchObject({ kind: 'records', next: end });
+    expect(tail.isAtEnd(end, HOLE_WAIT_MS)).toBe(true);
+    stop();
+  });
+
+  test('[LC5] when nothing came for a while since the end was seen first: an offset without a record is told from one that is on its way', async () => {
+    const world = aWorld();
+    const { tail, stop } = tailOf(world);
+    // However long nothing came before.
+    world.clock.advance(10 * HOLE_WAIT_MS);
+    expect(tail.isAtEnd(toOffset(1), HOLE_WAIT_MS)).toBe(false);
+    world.clock.advance(HOLE_WAIT_MS - 1);
+    expect(tail.isAtEnd(toOffset(1), HOLE_WAIT_MS)).toBe(false);
+    world.clock.advance(1);
+    expect(tail.isAtEnd(toOffset(1), HOLE_WAIT_MS)).toBe(true);
+    // Another end is another question.
+    expect(tail.isAtEnd(toOffset(2), HOLE_WAIT_MS)).toBe(false);
+    world.clock.advance(HOLE_WAIT_MS);
+    expect(tail.isAtEnd(toOffset(2), HOLE_WAIT_MS)).toBe(true);
+    stop();
+  });
+
+  test('[LC5] not while the log cannot be read: that silence says nothing', async () => {
+    const world = aWorld();
+    let isDown = true;
+    const read: EventLog['read'] = (...asked) => {
+      if (isDown) throw new Error('down');
+      return world.log.read(...asked);
+    };
+    const { tail, stop } = tailOf(world, { ...world.log, read });
+    const isAtEnd = (): boolean => tail.isAtEnd(toOffset(1), HOLE_WAIT_MS);
+    for (let pauses = 0; pauses < 30; pauses++) {
+      await settle(3);
+      expect(isAtEnd()).toBe(false);
+      world.clock.advance(1_000);
+    }
+    isDown = false;
+    for (let pauses = 0; pauses < 3; pauses++) {
+      world.clock.advance(1_000);
+      await settle(3);
+    }
+    expect(isAtEnd()).toBe(false);
+    world.clock.advance(HOLE_WAIT_MS);
+    expect(isAtEnd()).toBe(true);
+    stop();
+  });
+});
