@@ -1,0 +1,326 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** One way to break a promise: a text of a source and what stands there instead. Types need not hold; nothing checks them here. */
+export interface Mutation {
+  readonly name: string;
+  /** What is broken, in words. */
+  readonly broken: string;
+  readonly file: string;
+  /** Stands in the file exactly once. */
+  readonly before: string;
+  readonly after: string;
+  /** The test files that run against it. */
+  readonly tests: readonly string[];
+  /** False where the simulation has a fake in the place of the file. */
+  readonly simulated: boolean;
+}
+
+type Broken = Omit<Mutation, 'simulated' | 'tests'>;
+
+const CHAIN = ['schemas/test/flush-chain.test.ts', 'processors/test/flush-chain.property.test.ts'];
+const COMPACTOR = [
+  'processors/test/flush-chain.property.test.ts',
+  'processors/test/compactor.test.ts',
+  'processors/test/checkpoint.test.ts',
+];
+const MARKS = ['schemas/test/marks.test.ts', 'processors/test/flush-chain.property.test.ts', 'live-gateway/test/handover.test.ts'];
+const HANDOVER = ['live-gateway/test/handover.test.ts', 'live-gateway/test/live.test.ts'];
+const WINDOW = ['live-gateway/test/window.test.ts', 'live-gateway/test/live.test.ts'];
+const PLAYER = ['player/src/stream/live-stream.test.ts'];
+const INGEST = ['ingest/test/acknowledging.test.ts'];
+const LMDB = ['packages/log-lmdb/test/commit-queue.test.ts'];
+const LIFECYCLE = ['processors/test/lifecycle.test.ts', 'processors/test/tail.test.ts'];
+const PROJECTION = ['processors/test/projection.test.ts'];
+const CLICKHOUSE = ['packages/catalog-clickhouse/test/progress-last.test.ts'];
+const SALVAGE = ['packages/uploads/test/read-upload.test.ts', 'processors/test/compactor.test.ts', 'live-gateway/test/live.test.ts'];
+
+/** By the promise that they break. */
+export const MUTATIONS: readonly Mutation[] = [
+  ...simulated(CHAIN, [
+    {
+      name: 'chain-any-end',
+      broken: 'a flush counts whatever end of the chain it names',
+      file: 'schemas/src/flush-chain.ts',
+      before: 'return flush.prevLastOffset === chain.end && flush.firstOffset > chain.end &&',
+      after: 'return flush.firstOffset > chain.end &&',
+    },
+    {
+      name: 'chain-overlap',
+      broken: 'a flush counts that begins before the end of the chain',
+      file: 'schemas/src/flush-chain.ts',
+      before: 'flush.prevLastOffset === chain.end && flush.firstOffset > chain.end &&',
+      after: 'flush.prevLastOffset === chain.end &&',
+    },
+  ]),
+  ...simulated(COMPACTOR, [
+    {
+      name: 'flush-not-read-back',
+      broken: 'a compactor believes that the flush it appended counts',
+      file: 'processors/src/compactor/flush-step.ts',
+      before: "return wonAt === null ? { kind: 'lost', invalid } : { kind: 'won', offset: wonAt, flushesNext: to, invalid };",
+      after: "return { kind: 'won', offset: wonAt ?? offset, flushesNext: to, invalid };",
+    },
+    {
+      name: 'checkpoint-unconfirmed',
+      broken: 'a start trusts a checkpoint that the log does not confirm',
+      file: 'processors/src/compactor/chain-start.ts',
+      before: 'if (flush !== null && agrees(checkpoint, flush)) {',
+      after: 'if (flush !== null) {',
+    },
+    {
+      name: 'start-behind-chain',
+      broken: 'a compactor begins one upload behind the end of the chain',
+      file: 'processors/src/compactor/compactor-driver.ts',
+      before: "topic: 'playhead.uploads', from: nextOffset(start.chain.end) }",
+      after: "topic: 'playhead.uploads', from: nextOffset(nextOffset(start.chain.end)) }",
+    },
+    {
+      name: 'marks-not-learned',
+      broken: 'a start does not learn the marks of the flushes that it reads',
+      file: 'processors/src/compactor/chain-start.ts',
+      before: 'known.learn(block, Math.min(nowMs, record.createdAtMs));',
+      after: '',
+    },
+    {
+      name: 'marks-not-in-checkpoint',
+      broken: 'a checkpoint leaves out the marks',
+      file: 'processors/src/compactor/core/checkpoint.ts',
+      before: 'known: [...known.values()],',
+      after: 'known: [],',
+    },
+  ]),
+  ...simulated(MARKS, [
+    {
+      name: 'counters-not-known',
+      broken: 'no counter is ever known already',
+      file: 'schemas/src/marks.ts',
+      before: 'return range !== undefined && range.first <= counter;',
+      after: 'return false;',
+    },
+    {
+      name: 'ids-not-known',
+      broken: 'no upload id is ever known already',
+      file: 'schemas/src/marks.ts',
+      before: 'return window.uploadIds.has(identity.uploadId);',
+      after: 'return false;',
+    },
+  ]),
+  ...simulated(HANDOVER, [
+    {
+      name: 'viewer-marks-nothing',
+      broken: 'a viewer takes every upload of the log, repeated or not',
+      file: 'live-gateway/src/handover/core/transitions.ts',
+      before: 'if (upload.offset <= handover.covered || !marks.accept(upload)) continue;',
+      after: 'if (upload.offset <= handover.covered) continue;',
+    },
+    {
+      name: 'viewer-marks-with-frames-only',
+      broken: 'a viewer does not learn the marks of blocks without frames',
+      file: 'live-gateway/src/handover/core/transitions.ts',
+      before: 'for (const block of input.blocks) mergeMarks(marks, block.marks);',
+      after: 'for (const block of input.blocks) if (block.blockLength > 0) mergeMarks(marks, block.marks);',
+    },
+    {
+      name: 'cut-too-late',
+      broken: 'after the blocks, a viewer goes on one upload behind the end of the chain',
+      file: 'live-gateway/src/handover/core/transitions.ts',
+      before: "stage: 'backlog', replay: null, covered: replay.chainEnd,",
+      after: "stage: 'backlog', replay: null, covered: replay.chainEnd + 1,",
+    },
+    {
+      name: 'cut-too-early',
+      broken: 'after the blocks, a viewer goes on with the last upload of the chain',
+      file: 'live-gateway/src/handover/core/transitions.ts',
+      before: "stage: 'backlog', replay: null, covered: replay.chainEnd,",
+      after: "stage: 'backlog', replay: null, covered: replay.chainEnd - 1,",
+    },
+    {
+      name: 'replay-counts-at-once',
+      broken: 'history counts as sent when its replay begins',
+      file: 'live-gateway/src/handover/core/transitions.ts',
+      before: "return replayOn({ ...handover, stage: 'replaying', replay, attempts: 0, goneBefore: null });",
+      after: "return replayOn({ ...handover, stage: 'replaying', replay, attempts: 0, goneBefore: null, covered: input.chainEnd, marks });",
+    },
+    {
+      name: 'resume-repeats',
+      broken: 'a resume sends the frame at its position again',
+      file: 'live-gateway/src/handover/core/handover.ts',
+      before: 'return comparePositions(frame.position, handover.cursor) > 0 &&',
+      after: 'return comparePositions(frame.position, handover.cursor) >= 0 &&',
+    },
+    {
+      name: 'resume-skips-upload',
+      broken: 'a resume inside of an upload leaves out the rest of it',
+      file: 'live-gateway/src/handover/core/handover.ts',
+      before: 'return comparePositions(frame.position, handover.cursor) > 0 &&',
+      after: 'return frame.position.offset > handover.cursor.offset &&',
+    },
+    {
+      name: 'end-too-early',
+      broken: 'the end is said before the uploads that came before it',
+      file: 'live-gateway/src/handover/core/transitions.ts',
+      before: 'if (ending === null || handover.covered < ending.through) return tell(',
+      after: 'if (ending === null) return tell(',
+    },
+  ]),
+  ...simulated(WINDOW, [
+    {
+      name: 'window-reaches-too-far',
+      broken: 'the shared window takes a viewer that misses the upload it has just dropped',
+      file: 'live-gateway/src/window/partition-window.ts',
+      before: 'return opened.lostTo <= after;',
+      after: 'return opened.lostTo <= after + 1;',
+    },
+    {
+      name: 'window-skips-dropped',
+      broken: 'the shared window goes on behind an upload that it has dropped, without a word',
+      file: 'live-gateway/src/window/partition-window.ts',
+      before: "if (channel.lostTo > after) return { kind: 'fallen' };",
+      after: "if (channel.lostTo > after + 1) return { kind: 'fallen' };",
+    },
+  ]),
+  ...simulated(PLAYER, [
+    {
+      name: 'player-resumes-from-first',
+      broken: 'the player resumes from the first position that it got',
+      file: 'player/src/stream/live-stream.ts',
+      before: 'this.#last = newest.position;',
+      after: 'this.#last ??= newest.position;',
+    },
+    {
+      name: 'player-filters-nothing',
+      broken: 'the player takes what it has already',
+      file: 'player/src/stream/live-stream.ts',
+      before: 'if (last === null || comparePositions(frame.position, last) > 0) fresh.push(frame);',
+      after: 'fresh.push(frame);',
+    },
+  ]),
+  ...simulated(INGEST, [
+    {
+      name: 'append-not-awaited',
+      broken: 'ingest does not wait for the log',
+      file: 'ingest/src/session-book.ts',
+      before:
+        "this.#log.append('playhead.uploads', partition, upload.sessionId, upload);\n    await this.#durable(append().finally(settled));",
+      after:
+        "this.#log.append('playhead.uploads', partition, upload.sessionId, upload);\n    void this.#durable(append().finally(settled)).catch(() => {});",
+    },
+  ]),
+  ...notSimulated(INGEST, [
+    {
+      name: 'answer-before-append',
+      broken: 'an upload is answered before its append has resolved',
+      file: 'ingest/src/routes.ts',
+      before: 'await book.append(upload, () => admitted.release());',
+      after: 'void book.append(upload, () => admitted.release());',
+    },
+  ]),
+  ...notSimulated(LMDB, [
+    {
+      name: 'append-before-sync',
+      broken: 'the log of one process resolves an append before its commit is synced',
+      file: 'packages/log-lmdb/src/commit-queue.ts',
+      before: 'await this.#inTime(this.#commit(entries.map((entry) => entry.put)));\n        for (const entry of entries) entry.resolve();',
+      after: 'for (const entry of entries) entry.resolve();\n        await this.#inTime(this.#commit(entries.map((entry) => entry.put)));',
+    },
+  ]),
+  ...simulated(LIFECYCLE, [
+    {
+      name: 'end-without-reading',
+      broken: 'a session ends although not everything was read',
+      file: 'processors/src/lifecycle/lifecycle-driver.ts',
+      before: 'if (isCurrent.includes(false)) return 0;',
+      after: '',
+    },
+    {
+      name: 'end-taken-back',
+      broken: 'an upload behind the end opens its session again',
+      file: 'processors/src/lifecycle/core/lifecycle.ts',
+      before: 'if (this.#ended.has(key)) return undefined;',
+      after: '',
+    },
+    {
+      name: 'new-record-taken-for-hole',
+      broken: 'a record that has just come is taken for an offset without one',
+      file: 'processors/src/runtime/tail.ts',
+      before: 'return this.hasReached(end, this.#end.sinceMs, holeWaitMs);',
+      after: 'return this.hasReached(end, 0, holeWaitMs);',
+    },
+    {
+      name: 'failing-log-taken-for-hole',
+      broken: 'the silence of a log that cannot be read is taken for an offset without a record',
+      file: 'processors/src/runtime/tail.ts',
+      before: 'this.#idleSinceMs = Number.POSITIVE_INFINITY;',
+      after: '',
+    },
+    {
+      name: 'hole-waited-for',
+      broken: 'an offset without a record at the end of the log is waited for',
+      file: 'processors/src/runtime/tail.ts',
+      before: 'return this.hasReached(end, this.#end.sinceMs, holeWaitMs);',
+      after: 'return this.#held === null && this.#next >= end;',
+    },
+  ]),
+  ...simulated(PROJECTION, [
+    {
+      name: 'catalog-takes-losers',
+      broken: 'the catalog is given flushes that lost',
+      file: 'processors/src/catalog/projection-driver.ts',
+      before: 'else if (next.record === null || !extendsChain(chain, next.record)) this.stats.invalid++;',
+      after: 'else if (next.record === null) this.stats.invalid++;',
+    },
+    {
+      name: 'facts-progress-first',
+      broken: 'progress over facts of sessions runs ahead of the facts',
+      file: 'processors/src/catalog/projection-driver.ts',
+      before: 'const next = this.#facts[FACTS_AT_ONCE]?.offset ?? end;',
+      after: 'const next = end;',
+    },
+  ]),
+  ...notSimulated(CLICKHOUSE, [
+    {
+      name: 'catalog-progress-first',
+      broken: 'the catalog notes its progress before the rows',
+      file: 'packages/catalog-clickhouse/src/clickhouse-catalog.ts',
+      before: 'const { partition, lastOffset, gap } = flush;\n',
+      after: 'const { partition, lastOffset, gap } = flush;\n      await advance(partition, { chainEnd: lastOffset, flushesNext });\n',
+    },
+  ]),
+  ...simulated(SALVAGE, [
+    {
+      name: 'damage-costs-all',
+      broken: 'of a damaged upload nothing is kept',
+      file: 'packages/uploads/src/read-upload.ts',
+      before: 'return { frames: decoded.frames, fault: earlierFault(decoded, fault) };',
+      after: 'return { frames: fault === null ? decoded.frames : [], fault: earlierFault(decoded, fault) };',
+    },
+    {
+      name: 'damage-not-told',
+      broken: 'what of an upload could not be read is not kept among the rejected',
+      file: 'processors/src/compactor/core/pending-flush.ts',
+      before: 'if (fault === null) return;',
+      after: 'return;',
+    },
+  ]),
+];
+
+function simulated(tests: readonly string[], broken: readonly Broken[]): Mutation[] {
+  return broken.map((one) => ({ ...one, tests, simulated: true }));
+}
+
+function notSimulated(tests: readonly string[], broken: readonly Broken[]): Mutation[] {
+  return broken.map((one) => ({ ...one, tests, simulated: false }));
+}
+
+/**
+ * The mutated text of its file.
+ *
+ * @param root of the tree that the file is read from
+ * @throws {Error} when the text to replace is not there, or there more than once
+ */
+export async function mutatedText({ name, file, before, after }: Mutation, root: string): Promise<string> {
+  const parts = (await readFile(join(root, file), 'utf8')).split(before);
+  if (parts.length !== 2) throw new Error(`mutation ${name} no longer applies: ${file} holds its text ${parts.length - 1} times`);
+  return parts.join(after);
+}
