@@ -13,6 +13,9 @@ const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
  * fzstd fills the buffer that it is given and tells neither that less nor that more came out, and it takes one frame after
  * another. So the frame is measured first: it has to be alone, and to say itself that it holds `rawLength` bytes.
  *
+ * For pieces that our own compactor wrote. A piece made to do so keeps fzstd busy without end (23 bytes are enough: a Huffman
+ * table whose only symbol takes no bit); servers inflate with zlib's zstd, which refuses it.
+ *
  * @param rawLength the bytes that come out; no more is allocated
  * @throws {BytesFault} for anything but one whole zstd frame of that content size
  */
