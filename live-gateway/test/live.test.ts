@@ -227,6 +227,21 @@ describe('a join', () => {
     expect(viewer.positions).toEqual(['2.0']);
   });
 
+  test('[LH8] [LH9] tells what is lost also where the last offset of the flushes is one without a record', async () => {
+    world = await GatewayWorld.open({ partitions: 1, holeEvery: 1, settings: { endGraceMs: 50 } });
+    await world.start();
+    await world.pictures(0);
+    await world.flush();
+    await world.apply();
+    await world.pictures(1);
+    await world.lose();
+    await world.pictures(2, 1);
+    const viewer = world.join();
+    await viewer.until(() => viewer.story.includes('gap'));
+    await viewer.until(() => viewer.positions.at(-1) === '4.0');
+    expect(viewer.controls.find(({ type }) => type === 'gap')).toMatchObject({ lastOffset: 3, reason: 'trimmed' });
+  });
+
   test('[LH10] passes a block whose object is gone', async () => {
     world = await GatewayWorld.open({ partitions: 1 });
     await world.start();

@@ -172,10 +172,10 @@ export class Viewer {
   }
 
   async #locate(ask: AskOf<'locate'>): Promise<Input> {
-    const { log, catalog, clock, settings } = this.#gateway;
+    const { catalog, clock, settings } = this.#gateway;
     if (ask.attempt > 0) await pause(clock, backoffMs(settings.retryMs, ask.attempt - 1), this.#leave.signal);
     // Before the blocks: what the catalog is found to have here, its answer below has too.
-    const behind = ask.checkBehind && (await isCatalogBehind(log, catalog, this.#partition, this.#leave.signal));
+    const behind = ask.checkBehind && (await isCatalogBehind(this.#gateway, this.#partition, this.#leave.signal));
     const { projectId, sessionId } = this.#session;
     const { chainEnd, blocks, gaps } = await catalog.blocks(projectId, sessionId, this.#partition);
     for (const block of blocks) this.#lastReceivedAtMs = Math.max(this.#lastReceivedAtMs, block.lastReceivedAtMs);
