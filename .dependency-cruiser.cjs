@@ -46,7 +46,7 @@ module.exports = {
     {
       name: 'sources-never-import-the-testkit',
       severity: 'error',
-      from: { path: '^(ingest|processors|live-gateway|server|player|recorder|schemas|packages/(?!testkit/))', pathNot: TESTS },
+      from: { path: '^(ingest|processors|live-gateway|server|player|recorder|schemas|packages/(?!testkit/|sim/))', pathNot: TESTS },
       to: { path: '^packages/testkit/' },
     },
     {
@@ -62,7 +62,12 @@ module.exports = {
       from: { path: '/core/', pathNot: TESTS },
       to: { pathNot: '^schemas/src/|/core/' },
     },
-    { name: 'nobody-imports-the-server', severity: 'error', from: { pathNot: '^(server|e2e|bench|infra|packages/fuzz)/' }, to: { path: '^server/' } },
+    {
+      name: 'nobody-imports-the-server',
+      severity: 'error',
+      from: { pathNot: '^(server|e2e|bench|infra|packages/fuzz)/' },
+      to: { path: '^server/' },
+    },
   ],
   options: {
     parser: 'swc',

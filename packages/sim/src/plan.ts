@@ -247,8 +247,10 @@ function damaged(random: Random, body: Uint8Array, atMs: number): Uint8Array {
       return encodeFrames([{ track: 'signal', keyframe: false, timestampMs: atMs, payload: new TextEncoder().encode('{"kind":"quux"}') }]);
     case 'empty':
       return encodeFrames([]);
-    default:
+    case 'none':
       return body;
+    default:
+      throw new Error('no such damage');
   }
 }
 

@@ -221,7 +221,6 @@ class Simulation implements World {
   }
 
   #trouble(trouble: Trouble): void {
-    const { random } = this;
     this.trace(() => `trouble: ${JSON.stringify(trouble)}`);
     switch (trouble.kind) {
       case 'rebalance':
@@ -239,8 +238,18 @@ class Simulation implements World {
       case 'catalog away':
         this.#awayUntilMs.catalog = this.time.nowMs + trouble.ms;
         return;
+      case 'kill':
+      case 'stop':
+      case 'freeze':
+      case 'clock jump':
+        return this.#troubleProcess(trouble);
       default:
+        return trouble satisfies never;
     }
+  }
+
+  #troubleProcess(trouble: Extract<Trouble, { role: Role }>): void {
+    const { random } = this;
     const slot = random.pick(this.#slots.filter((one) => one.role === trouble.role && one.actor !== null));
     const actor = slot?.actor;
     if (slot === undefined || !actor) return;
@@ -274,7 +283,7 @@ class Simulation implements World {
   async #join(name: string, planned: PlannedViewer): Promise<void> {
     const recorders = this.#recorders[this.plan.sessions.findIndex(({ sessionId }) => sessionId === planned.sessionId)];
     // Nobody can know of a session before an upload of it was acknowledged.
-    while (recorders && recorders.acknowledged.length === 0) {
+    while (recorders?.acknowledged.length === 0) {
       if (recorders.areDone) return;
       await this.time.sleep(200);
     }

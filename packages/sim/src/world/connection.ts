@@ -56,23 +56,24 @@ export class Connection {
   }
 
   /** The gateway's end. */
-  get gatewayEnd(): ViewerSocket {
-    const connection = this;
-    return {
-      get bufferedAmount() {
-        return connection.#buffered;
-      },
-      send(data, done) {
-        if (connection.#isOver) return done(new Error('the connection is over'));
-        connection.#buffered += data.length;
-        connection.bufferedMost = Math.max(connection.bufferedMost, connection.#buffered);
-        // The bytes as they are now: whoever sent them may use the buffer again.
-        connection.#queue.push({ data: typeof data === 'string' ? data : data.slice(), done: () => done() });
-        connection.#pump();
-      },
-      close: (code) => connection.#end(code, true),
-      terminate: () => connection.#end(BROKEN, true),
-    };
+  readonly gatewayEnd: ViewerSocket = Object.defineProperty(
+    {
+      bufferedAmount: 0,
+      send: (data: Uint8Array | string, done: (error?: Error | null) => void) => this.#send(data, done),
+      close: (code: number) => this.#end(code, true),
+      terminate: () => this.#end(BROKEN, true),
+    },
+    'bufferedAmount',
+    { get: () => this.#buffered },
+  );
+
+  #send(data: Uint8Array | string, done: (error?: Error | null) => void): void {
+    if (this.#isOver) return done(new Error('the connection is over'));
+    this.#buffered += data.length;
+    this.bufferedMost = Math.max(this.bufferedMost, this.#buffered);
+    // The bytes as they are now: whoever sent them may use the buffer again.
+    this.#queue.push({ data: typeof data === 'string' ? data : data.slice(), done: () => done() });
+    this.#pump();
   }
 
   #pump(): void {
