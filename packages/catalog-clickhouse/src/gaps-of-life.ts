@@ -1,5 +1,6 @@
 import type { StoredBlock } from '@playhead/ports';
 import type { FlushGap, SessionInfo } from '@playhead/schemas';
+import { LIMITS } from '@playhead/schemas';
 
 /** A gap, and when its uploads were received (ingest's clock, Unix ms): behind the flush before it, before its own flush. */
 export interface KnownGap extends FlushGap {
@@ -9,7 +10,8 @@ export interface KnownGap extends FlushGap {
 
 /**
  * The gaps in which a session may have lost uploads (CA11): those between two of its blocks, and those between whose
- * receipts it was open (it began before and was not told ended until after).
+ * receipts it was open or may have been: it began before, and its end, of which its last uploads may be what is lost, is no more than
+ * LIMITS.sessionSilenceMs before.
  *
  * @param gaps in order
  * @param blocks in order
@@ -21,7 +23,8 @@ export function gapsOfLife(gaps: readonly KnownGap[], session: SessionInfo | nul
   return gaps
     .filter((gap) => {
       if (first && last && first.firstOffset < gap.firstOffset && gap.lastOffset < last.lastOffset) return true;
-      return session.startedAtMs <= gap.receivedBeforeMs && (session.endedAtMs ?? Number.POSITIVE_INFINITY) >= gap.receivedAfterMs;
+      const openUntilMs = (session.endedAtMs ?? Number.POSITIVE_INFINITY) + LIMITS.sessionSilenceMs;
+      return session.startedAtMs <= gap.receivedBeforeMs && openUntilMs >= gap.receivedAfterMs;
     })
     .map(({ firstOffset, lastOffset }) => ({ firstOffset, lastOffset }));
 }

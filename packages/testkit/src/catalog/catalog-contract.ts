@@ -410,17 +410,22 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
 
     test('[CA11] a trimmed range is told to the sessions that were open across it, and to no other', async () => {
       await catalog.applyFacts(0, [started('session-lost', 0, { startedAtMs: T0 + 7000 })], toOffset(1));
-      await catalog.applyFacts(0, [started('session-over', 1), ended('session-over', 2, { endedAtMs: T0 + 4000 })], toOffset(3));
+      const overMs = T0 - 2 * LIMITS.sessionSilenceMs;
+      const over = [started('session-over', 1, { startedAtMs: overMs }), ended('session-over', 2, { endedAtMs: overMs })];
+      await catalog.applyFacts(0, over, toOffset(3));
       await catalog.applyFacts(0, [started('session-new', 3, { startedAtMs: T0 + 30_000 })], toOffset(4));
-      const before = [aFlushBlock('session-a', 5), aFlushBlock('session-over', 3)];
+      const silent = [started('session-silent', 4), ended('session-silent', 5, { endedAtMs: T0 + 4000, reason: 'silence' })];
+      await catalog.applyFacts(0, silent, toOffset(6));
+      const before = [aFlushBlock('session-a', 5), aFlushBlock('session-silent', 3)];
       await catalog.applyFlush(aChainedFlush(-1, 0, 5, before), toOffset(1), []);
       const gap = { firstOffset: toOffset(6), lastOffset: toOffset(19) };
       const behind = [aFlushBlock('session-a', 20), aFlushBlock('session-new', 30)];
       await catalog.applyFlush(aChainedFlush(5, 20, 30, behind, { gap }), toOffset(2), []);
-      await catalog.applyFacts(0, [ended('session-a', 4, { endedAtMs: T0 })], toOffset(5));
+      await catalog.applyFacts(0, [ended('session-a', 6, { endedAtMs: T0 })], toOffset(7));
       const gapsOf = async (sessionId: string): Promise<unknown> => (await catalog.blocks(PROJECT, sessionId, 0)).gaps;
       expect(await gapsOf('session-a')).toEqual([gap]);
       expect(await gapsOf('session-lost')).toEqual([gap]);
+      expect(await gapsOf('session-silent')).toEqual([gap]);
       expect(await gapsOf('session-over')).toEqual([]);
       expect(await gapsOf('session-new')).toEqual([]);
       expect(await gapsOf('session-unknown')).toEqual([]);
