@@ -420,5 +420,5 @@ function hasAll(viewer: Viewer, all: readonly Expected[]): boolean {
   const expected = all.find(({ sessionId }) => sessionId === viewer.planned.sessionId);
   const last = expected?.frames.at(-1);
   if (viewer.endsHeard === 0) return false;
-  return last === undefined || viewer.gaps.length > 0 || viewer.frames.some(({ print }) => print === last.print);
+  return last === undefined || expected?.hasGaps || viewer.gaps.length > 0 || viewer.frames.some(({ print }) => print === last.print);
 }
