@@ -16,6 +16,9 @@ const HELP = `Kills processes under load, again and again, and compares everythi
 The cluster's servers run in containers. What is killed when follows from the seed; what a process is just doing then does not.
 `;
 
+/** A long run is not to fail because the machine had something else to do. */
+const PATIENCE_MS = 900_000;
+
 function readFlags(): { readonly cycles: number; readonly seed: number; readonly on: Where } | undefined {
   const { values } = parseArgs({
     options: {
@@ -45,7 +48,7 @@ async function main(): Promise<number> {
     process.exit(130);
   };
   process.once('SIGINT', () => void leave()).once('SIGTERM', () => void leave());
-  const { tally, findings, seconds, log } = await runCrashes(target, { ...flags, say });
+  const { tally, findings, seconds, log } = await runCrashes(target, { ...flags, patienceMs: PATIENCE_MS, say });
   await target.close();
   say(`\n${flags.on}, seed ${flags.seed}\n\n${tallyTable(tally, seconds)}`);
   if (findings.length === 0) return 0;

@@ -17,6 +17,8 @@ import { verifySession, verifyStores } from './verify.ts';
 export interface CrashOptions {
   readonly cycles: number;
   readonly seed: number;
+  /** How long a reader may get nothing new, ms. */
+  readonly patienceMs: number;
   /** Hears of each step, for people. */
   readonly say?: (line: string) => void;
 }
@@ -49,7 +51,7 @@ interface Show {
  * after the round in which something differs, a process has ended by itself, or nothing is acknowledged any more.
  */
 export async function runCrashes(target: CrashTarget, options: CrashOptions): Promise<CrashResult> {
-  const { cycles, seed, say = () => undefined } = options;
+  const { cycles, seed, patienceMs, say = () => undefined } = options;
   const beganAt = performance.now();
   const tally = newTally();
   const findings: Finding[] = [];
@@ -78,7 +80,7 @@ export async function runCrashes(target: CrashTarget, options: CrashOptions): Pr
       shows = isLast ? [] : await openShows(target, seed, round + 1, tally);
       const checking = over.map(async ({ recorder, audience }) => {
         await recorder.finish();
-        verified.push(await verifySession(target, recorder, audience, tally, found));
+        verified.push(await verifySession({ target, tally, patienceMs, found }, recorder, audience));
         audience.leave();
       });
       await Promise.all(checking).finally(() => leave(over));

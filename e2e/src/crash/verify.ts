@@ -29,19 +29,20 @@ export interface Verified {
   readonly signals: readonly string[];
 }
 
-/** Longer than anything takes that works: a group's time-out, and a flush behind it. */
-const WAIT_MS_MAX = 180_000;
 /** Pause between two looks at what is not there yet. */
 const ASK_MS = 1000;
 
+export interface Verification {
+  readonly target: CrashTarget;
+  readonly tally: Tally;
+  /** How long a reader may get nothing new before what it has is all that it gets, ms. */
+  readonly patienceMs: number;
+  readonly found: (finding: Finding) => void;
+}
+
 /** Compares what all readers of a session that is over got with what was sent. */
-export async function verifySession(
-  target: CrashTarget,
-  recorder: Recorder,
-  audience: Audience,
-  tally: Tally,
-  found: (finding: Finding) => void,
-): Promise<Verified> {
+export async function verifySession(verification: Verification, recorder: Recorder, audience: Audience): Promise<Verified> {
+  const { target, tally, patienceMs, found } = verification;
   const { sessionId, sent } = recorder;
   const note = (reader: string, difference: Difference): void => {
     if (difference.kind === 'twice') tally.twice += difference.frames;
@@ -55,15 +56,19 @@ export async function verifySession(
       const newest = frames.at(-1);
       return newest !== undefined && control.some(({ type }) => type === 'ended') && shownFramesHave(frames, last);
     };
-    for (let before = -1; before < viewer.frames.length; ) {
-      before = viewer.frames.length;
+    let had = viewer.frames.length;
+    for (let sinceMs = Date.now(); ; ) {
       const late = await viewer.until(isOver).then(
         () => '',
         (error: unknown) => (error instanceof Error ? error.message : 'it waited in vain'),
       );
       if (late === '') break;
-      // Who gets on, slowly, is waited for. Who never gets the last upload is compared all the same: that tells what is missing.
-      if (before === viewer.frames.length) found({ sessionId, reader, what: late });
+      if (viewer.frames.length > had) [had, sinceMs] = [viewer.frames.length, Date.now()];
+      else if (Date.now() - sinceMs > patienceMs) {
+        // What it has is compared all the same: that tells what is missing.
+        found({ sessionId, reader, what: late });
+        break;
+      }
     }
     return viewer.frames.map(shownFrame);
   };
@@ -90,14 +95,14 @@ export async function verifySession(
     tally.replayed += shown.length;
   }
 
-  const stored = await framesInBlocks(target, sessionId, last);
+  const stored = await framesInBlocks(verification, sessionId, last);
   const shown = stored.map(shownFrame);
   for (const difference of differences(sent, shown)) note('the blocks', difference);
   for (const difference of differencesFromWhole(whole, shown, 'start')) note('the blocks', difference);
   tally.replayed += shown.length;
 
   const counts = countsOf(stored);
-  const info = await countedInfo(target, sessionId, counts);
+  const info = await countedInfo(verification, sessionId, counts);
   const miscounted = countsThatDiffer(counts, info.counts);
   if (miscounted !== '') {
     tally.miscounted++;
@@ -124,8 +129,12 @@ async function api<T>({ url, token }: CrashTarget, path: string, read: (answer: 
 }
 
 /** What the read API says that blocks hold, when they hold the last upload or nothing more comes. */
-async function framesInBlocks(target: CrashTarget, sessionId: string, last: string | undefined): Promise<PositionedFrame[]> {
-  const deadline = Date.now() + WAIT_MS_MAX;
+async function framesInBlocks(
+  { target, patienceMs }: Verification,
+  sessionId: string,
+  last: string | undefined,
+): Promise<PositionedFrame[]> {
+  const deadline = Date.now() + patienceMs;
   const ids = new Map<string, PositionedFrame[]>();
   for (;;) {
     const path = `/v1/sessions/${sessionId}/blocks`;
@@ -146,8 +155,8 @@ async function framesInBlocks(target: CrashTarget, sessionId: string, last: stri
 }
 
 /** The session as the list shows it, when its counts are `counts` or do not become so. */
-async function countedInfo(target: CrashTarget, sessionId: string, counts: SessionCounts): Promise<SessionInfo> {
-  const deadline = Date.now() + WAIT_MS_MAX;
+async function countedInfo({ target, patienceMs }: Verification, sessionId: string, counts: SessionCounts): Promise<SessionInfo> {
+  const deadline = Date.now() + patienceMs;
   for (;;) {
     const info = await api(target, `/v1/sessions/${sessionId}`, async (answer) => (await answer.json()) as SessionInfo);
     if (info !== undefined && (countsThatDiffer(counts, info.counts) === '' || Date.now() > deadline)) return info;
