@@ -215,6 +215,23 @@ describe('facts', () => {
     expect(parts.reduce((sum, part) => sum + part, 0)).toBe(1_203);
     await stop();
   });
+
+  test('[PJ2] of facts that are handed over in parts none is left out when the projection dies between two parts', async () => {
+    const world = aWorld();
+    const sessionIds = Array.from({ length: 1_200 }, (_, i) => `session-${i}`);
+    for (const sessionId of sessionIds) await world.log.append('playhead.sessions', PARTITION, 'x', aSessionStarted({ sessionId }));
+    let calls = 0;
+    const applyFacts: Catalog['applyFacts'] = (...args) =>
+      calls++ === 0 ? world.catalog.applyFacts(...args) : new Promise(() => undefined);
+    const mortal = project(world, { catalog: { ...world.catalog, applyFacts } });
+    await until(world.clock, () => calls === 2, 50);
+    await mortal.stop();
+    const { stop } = project(world);
+    await until(world.clock, async () => (await world.catalog.progress(PARTITION)).sessionsNext === sessionIds.length, 50);
+    const known = await Promise.all(sessionIds.map((sessionId) => world.catalog.session(EXAMPLE_PROJECT, sessionId)));
+    expect(sessionIds.filter((_, i) => known[i] === null)).toEqual([]);
+    await stop();
+  });
 });
 
 test('[PJ4] a catalog that hangs delays no compaction', async () => {
