@@ -70,13 +70,14 @@ describe('a tail is at the end of the log', () => {
     // Asked again more seldom than a hole is waited for.
     const { tail, stop } = tailOf(world, { log: { ...world.log, read }, retryMs: 4 * HOLE_WAIT_MS });
     const isAtEnd = (): boolean => tail.isAtEnd(toOffset(1), HOLE_WAIT_MS);
-    while (reads < 4) {
+    const wasAsked = (times: number): boolean => reads >= times;
+    while (!wasAsked(4)) {
       await settle(3);
       expect(isAtEnd()).toBe(false);
       world.clock.advance(1_000);
     }
     isDown = false;
-    while (reads < 5) {
+    while (!wasAsked(5)) {
       world.clock.advance(1_000);
       await settle(3);
     }
