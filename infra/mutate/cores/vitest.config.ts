@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+/** The tests that own the rules of pure code. Those of drivers notice more, and would be asked again for each of thousands of changes. */
+export default defineConfig({
+  test: {
+    testTimeout: 60_000,
+    include: [
+      'schemas/test/{flush-chain,marks,wire}.test.ts',
+      'ingest/test/core.test.ts',
+      'live-gateway/test/handover.test.ts',
+      'packages/log-kafka/test/assign.test.ts',
+      'player/src/core/*.test.ts',
+      'processors/test/{checkpoint,compactor,lifecycle,session-block}.test.ts',
+    ],
+  },
+});
