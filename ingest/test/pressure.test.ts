@@ -5,16 +5,19 @@ import type { ManualClock } from '@playhead/testkit';
 import { keepingLogger, lineRate, manualClock, memoryLog, Presence } from '@playhead/testkit';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import Fastify from 'fastify';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { IngestConfig } from '../src/index.ts';
 import { registerIngest } from '../src/index.ts';
 import { aBody, KEY, NOW_MS, PARTITIONS, queryOf } from './door.ts';
 
 /** Ingest while the log is away or hangs, for ten minutes. Stores it does not have. */
 
+// Many virtual seconds, each with turns of the event loop: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 90_000 });
+
 const AWAY_MS = 600_000;
-const STEP_MS = 1_000;
-const PER_STEP = 5;
+const STEP_MS = 5_000;
+const PER_STEP = 3;
 
 async function settle(turns: number): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -110,7 +113,7 @@ describe('ten minutes without the log', () => {
       expect(waiting.find(({ operation }) => operation === 'append')?.sinceMs).toBe(fromMs);
       const warned = lines.filter(({ level }) => level === 'warn').map(({ atMs }) => atMs);
       const rate = lineRate(warned, fromMs, clock.now());
-      expect(rate.longestSilenceMs).toBeLessThanOrEqual(15_000);
+      expect(rate.longestSilenceMs).toBeLessThanOrEqual(10_000 + STEP_MS);
       expect(rate.mostInASecond).toBeLessThanOrEqual(12);
       expect(rate.lines).toBeLessThanOrEqual((AWAY_MS / 10_000) * 12);
 

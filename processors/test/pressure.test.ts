@@ -19,7 +19,7 @@ import {
   Presence,
 } from '@playhead/testkit';
 import { readUploadAsync } from '@playhead/uploads';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Projection } from '../src/catalog/projection-driver.ts';
 import type { CompactorDeps } from '../src/compactor/compactor-driver.ts';
 import { Compactor } from '../src/compactor/compactor-driver.ts';
@@ -30,8 +30,11 @@ import { framesInBlocks, recordsOf, START_MS, settle, until, validFlushes, while
 
 /** Poison (uploads that break what reads them) and pressure (stores away, buffers full, one session with the traffic of a hundred). */
 
+// Many virtual seconds, each with turns of the event loop: on a busy machine they take their time.
+vi.setConfig({ testTimeout: 90_000 });
+
 const MB = 1024 * 1024;
-const STEP_MS = 500;
+const STEP_MS = 1_000;
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -301,7 +304,7 @@ describe('ten minutes without', () => {
     ['catalog', 30_000],
     ['log', 0],
   ] as const)(
-    '%s (calls fail after %i ms): memory stays within its bound, the process says so, and then everything is stored once',
+    '[FC11] %s (calls fail after %i ms): memory stays within its bound, the process says so, and then everything is stored once',
     async ([name, hangMs]) => {
       const world = scenario({ partitions: PARTITIONS, settings: SETTINGS });
       const { clock, presence, budget, waits } = world;
@@ -336,7 +339,7 @@ describe('ten minutes without', () => {
   );
 });
 
-test('a partition that waits for room sleeps, also while sessions are open and times have passed', async () => {
+test('[FC11] a partition that waits for room sleeps, also while sessions are open and times have passed', async () => {
   const world = scenario({ partitions: 2, settings: { flushBytesMax: 100_000, bufferBytesMax: 20_000 } });
   const { clock, log, presence } = world;
   const upload = (sessionId: string, counter: number): Upload =>
@@ -367,7 +370,7 @@ test('a partition that waits for room sleeps, also while sessions are open and t
   await expectAllStored(world);
 });
 
-test('reading flushes stops within two batches of what the catalog has taken over', async () => {
+test('[PJ4] reading flushes stops within two batches of what the catalog has taken over', async () => {
   let read = 0;
   const world = scenario({
     settings: { flushAgeMs: 100 },
