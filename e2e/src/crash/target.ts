@@ -146,7 +146,7 @@ function lifeOf(bodies: ReadonlyMap<string, Body>): Life {
   const starting = new Map<string, Promise<void>>();
   const killed = new Set<string>();
   const tookMs = new Map<string, number>();
-  const failures: unknown[] = [];
+  const failures: string[] = [];
   const nameOf = ({ role, place }: Victim): string => `${role} ${place}`;
   const bodyOf = (victim: Victim): Body => {
     const body = bodies.get(nameOf(victim));
@@ -163,7 +163,7 @@ function lifeOf(bodies: ReadonlyMap<string, Body>): Life {
       } catch (error) {
         if (killed.has(name)) return;
         if (!String(error).includes(PORT_TAKEN)) {
-          failures.push(error);
+          failures.push(String(error));
           return;
         }
         await sleep(PORT_PAUSE_MS);
@@ -195,7 +195,7 @@ function lifeOf(bodies: ReadonlyMap<string, Body>): Life {
     thaw: (victim) => signal(victim, 'SIGCONT'),
     async untilStarted() {
       while (starting.size > 0) await Promise.all(starting.values());
-      if (failures.length > 0) throw new AggregateError(failures.splice(0), 'a process ended by itself while it started');
+      if (failures.length > 0) throw new Error(`a process ended by itself while it started: ${failures.splice(0).join('; ')}`);
     },
     log: () => [...bodies].map(([name, body]) => `== ${name}\n${body.log()}`).join('\n'),
   };
