@@ -221,6 +221,7 @@ describe('driven by the log', () => {
     await world.log.append('playhead.sessions', 0, 'session-a', aSessionStarted({ sessionId: 'session-a' }));
     await appendUploads(world.log, [anUpload({ sessionId: 'session-a', receivedAtMs: START_MS })]);
     await until(world.clock, async () => (await endsOf(world)).length === 1);
+    expect(await endsOf(world)).toMatchObject([{ sessionId: 'session-a', reason: 'silence' }]);
     await stop();
   });
 
