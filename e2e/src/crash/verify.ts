@@ -135,7 +135,7 @@ async function framesInBlocks(
   last: string | undefined,
 ): Promise<PositionedFrame[]> {
   const deadline = Date.now() + patienceMs;
-  const ids = new Map<string, PositionedFrame[]>();
+  const blocks = new Map<string, PositionedFrame[]>();
   for (;;) {
     const path = `/v1/sessions/${sessionId}/blocks`;
     const list = await api(
@@ -144,11 +144,12 @@ async function framesInBlocks(
       async (answer) => (await answer.json()) as { readonly blocks: readonly { readonly id: string }[] },
     );
     for (const { id } of list?.blocks ?? []) {
-      if (ids.has(id)) continue;
+      if (blocks.has(id)) continue;
       const bytes = await api(target, `${path}/${id}`, async (answer) => new Uint8Array(await answer.arrayBuffer()));
-      if (bytes !== undefined) ids.set(id, decodeBlock(bytes, decompressPiece));
+      if (bytes !== undefined) blocks.set(id, decodeBlock(bytes, decompressPiece));
     }
-    const frames = [...ids.values()].flat();
+    // In the order of the list, whichever was read first.
+    const frames = (list?.blocks ?? []).flatMap(({ id }) => blocks.get(id) ?? []);
     if (frames.some((frame) => shownFrame(frame).digest === last) || Date.now() > deadline) return frames;
     await sleep(ASK_MS);
   }
