@@ -191,6 +191,33 @@ describe('joining', () => {
     }
   });
 
+  test.each([
+    ['image', 'hierarchy'],
+    ['hierarchy', 'image'],
+  ] as const)(
+    '[LH5] a track without keyframes begins with the earliest of the tracks of its window that have one: %s before %s',
+    (first, second) => {
+      const frames = [
+        frame('1.0', 'phone'),
+        frame('2.0', 'phone', first, true),
+        frame('3.0', 'phone'),
+        frame('4.0', 'phone', second, true),
+        frame('5.0', 'phone'),
+      ];
+      const viewer = after('keyframe', located(5, [blockOf(frames)]), { kind: 'frames', frames });
+      expect(sentPositions(viewer.heard)).toEqual(['2.0', '3.0', '4.0', '5.0']);
+    },
+  );
+
+  test('[LH5] keyframe says no gap that lies before everything that it begins with', () => {
+    const frames = [frame('4.0', 'tab', 'dom', true), frame('9.0', 'phone', 'image', true)];
+    const gaps = [1, 4, 6].map((at) => ({ firstOffset: offset(at), lastOffset: offset(at) }));
+    const { heard } = after('keyframe', located(9, [blockOf(frames.slice(0, 1)), blockOf(frames.slice(1))], { gaps }), {
+      kind: 'block-read',
+    });
+    expect(heard.flatMap((said) => (said.type === 'gap' ? [said.firstOffset] : []))).toEqual([6]);
+  });
+
   test('[LH5] keyframe without any block begins at the start', () => {
     expect(sentPositions(after('keyframe', located(-1), upload(0, [frame('0.0')])).heard)).toEqual(['0.0']);
   });
@@ -233,6 +260,33 @@ describe('losses', () => {
     const gaps = [{ firstOffset: offset(3), lastOffset: offset(5) }];
     const viewer = after({ after: { offset: offset(6), index: 0 } }, located(6, [], { gaps }));
     expect(viewer.heard.some(({ type }) => type === 'gap')).toBe(false);
+  });
+
+  test('[LH8] the catalog is asked whether it lags only where the log was found trimmed, and a log that begins right behind is read on', () => {
+    const { handover } = after('start', located(2, [blockOf([frame('2.0')])]), { kind: 'block-read' });
+    expect(nextAsk(handover)).toEqual({ kind: 'read-log', after: 2 });
+    const trimmed = step(handover, { kind: 'gone', first: offset(3) });
+    expect(nextAsk(trimmed.handover)).toEqual({ kind: 'locate', attempt: 0, checkBehind: true });
+    expect(nextAsk(begin('start').handover)).toEqual({ kind: 'locate', attempt: 0, checkBehind: false });
+    const again = step(trimmed.handover, located(2, [], { behind: true }));
+    expect([nextAsk(again.handover), again.outgoing]).toEqual([{ kind: 'read-log', after: 2 }, []]);
+  });
+
+  test('[LH6] an upload that nothing could make out is an unreadable gap, said once, and what follows is sent', () => {
+    const spoiled = upload(3, []) as Extract<Input, { kind: 'uploads' }>;
+    const uploads = spoiled.uploads.map((one) => ({ ...one, spoiled: 'a decoder broke' }));
+    const { heard } = after('start', located(-1), { ...spoiled, uploads }, upload(4, [frame('4.0')]));
+    expect(heard.slice(1).map((said) => (said.type === 'gap' ? said : said.type))).toEqual([
+      { type: 'gap', firstOffset: 3, lastOffset: 3, reason: 'unreadable' },
+      'frames',
+    ]);
+  });
+
+  test('[LH11] [LH15] a viewer that the window has left behind is catching up when it was live, and still replaying when it was not', () => {
+    const states = (...inputs: Input[]): string[] =>
+      after('start', ...inputs).heard.flatMap((said) => (said.type === 'state' ? [said.state] : []));
+    expect(states(...LIVE, { kind: 'fallen' })).toEqual(['replaying', 'live', 'catching-up']);
+    expect(states(located(-1), { kind: 'met' }, { kind: 'fallen' })).toEqual(['replaying']);
   });
 
   test('[LH10] lost blocks are looked for once more each, then they are gaps, and the replay ends', () => {
