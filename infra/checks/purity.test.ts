@@ -12,7 +12,7 @@ const IMPURE: readonly (readonly [name: string, pattern: RegExp])[] = [
 ];
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const FOLDERS = ['ingest', 'processors', 'live-gateway', 'player', 'recorder', 'server'];
+const FOLDERS = ['ingest', 'processors', 'live-gateway', 'player', 'recorder', 'server', 'e2e'];
 const CORE_FILES_AT_LEAST = 12;
 
 /** Names of what a source does that a core may not; comments and strings do not count. */
