@@ -206,7 +206,11 @@ export async function checkBlocks({ flushes, rejected }: LogContent, blocks: Blo
     for (const offset of offsets) faulty.add(`${partition}/${offset}`);
   }
   for (const place of faulty) if (!told.has(place)) problems.push(`the fault of upload ${place} was not told`);
-  for (const place of told) if (!faulty.has(place)) problems.push(`upload ${place} was told to be faulty and is not`);
+  for (const { partition, offset } of rejected) {
+    // Who told it may have died before its flush; then retention took the upload.
+    const isFaulty = faulty.has(`${partition}/${offset}`) || flushes[partition]?.some(({ gap }) => isWithin(gap, offset));
+    if (!isFaulty) problems.push(`upload ${partition}/${offset} was told to be faulty and is not`);
+  }
   return problems;
 }
 
