@@ -87,7 +87,8 @@ async function* runOnThreads(first: number, runs: number, jobs: number): AsyncGe
       }),
   );
   Promise.all(ended).then(
-    () => writer.close(),
+    // Closed already, when nobody wants more.
+    () => writer.close().catch(() => undefined),
     (error: unknown) => writer.abort(error),
   );
   try {
