@@ -10,8 +10,8 @@ export interface KnownGap extends FlushGap {
 
 /**
  * The gaps in which a session may have lost uploads (CA11): those between two of its blocks, and those between whose
- * receipts it was open or may have been: it began before, and its end, of which its last uploads may be what is lost, is no more than
- * LIMITS.sessionSilenceMs before.
+ * receipts it was open or may have been. Its last uploads may be what is lost, and clocks are set right in between: so as if it had
+ * begun LIMITS.sessionSilenceMs earlier and ended as much later.
  *
  * @param gaps in order
  * @param blocks in order
@@ -23,8 +23,9 @@ export function gapsOfLife(gaps: readonly KnownGap[], session: SessionInfo | nul
   return gaps
     .filter((gap) => {
       if (first && last && first.firstOffset < gap.firstOffset && gap.lastOffset < last.lastOffset) return true;
+      const openFromMs = session.startedAtMs - LIMITS.sessionSilenceMs;
       const openUntilMs = (session.endedAtMs ?? Number.POSITIVE_INFINITY) + LIMITS.sessionSilenceMs;
-      return session.startedAtMs <= gap.receivedBeforeMs && openUntilMs >= gap.receivedAfterMs;
+      return openFromMs <= gap.receivedBeforeMs && openUntilMs >= gap.receivedAfterMs;
     })
     .map(({ firstOffset, lastOffset }) => ({ firstOffset, lastOffset }));
 }

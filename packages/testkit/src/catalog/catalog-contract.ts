@@ -413,7 +413,7 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
       const overMs = T0 - 2 * LIMITS.sessionSilenceMs;
       const over = [started('session-over', 1, { startedAtMs: overMs }), ended('session-over', 2, { endedAtMs: overMs })];
       await catalog.applyFacts(0, over, toOffset(3));
-      await catalog.applyFacts(0, [started('session-new', 3, { startedAtMs: T0 + 30_000 })], toOffset(4));
+      await catalog.applyFacts(0, [started('session-new', 3, { startedAtMs: T0 + 2 * LIMITS.sessionSilenceMs })], toOffset(4));
       const silent = [started('session-silent', 4), ended('session-silent', 5, { endedAtMs: T0 + 4000, reason: 'silence' })];
       await catalog.applyFacts(0, silent, toOffset(6));
       const before = [aFlushBlock('session-a', 5), aFlushBlock('session-silent', 3)];

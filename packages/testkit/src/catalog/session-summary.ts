@@ -62,8 +62,8 @@ export interface KnownGap extends FlushGap {
 
 /**
  * The gaps in which a session may have lost uploads (CA11): those between two of its blocks, and those between whose
- * receipts it was open or may have been: it began before, and its end, of which its last uploads may be what is lost, is no more than
- * LIMITS.sessionSilenceMs before.
+ * receipts it was open or may have been. Its last uploads may be what is lost, and clocks are set right in between: so as if it had
+ * begun LIMITS.sessionSilenceMs earlier and ended as much later.
  */
 export function gapsOfLife(gaps: readonly KnownGap[], session: SessionInfo | null, blocks: readonly StoredBlock[]): readonly FlushGap[] {
   if (!session) return [];
@@ -72,8 +72,9 @@ export function gapsOfLife(gaps: readonly KnownGap[], session: SessionInfo | nul
   return gaps
     .filter((gap) => {
       if (first && last && first.firstOffset < gap.firstOffset && gap.lastOffset < last.lastOffset) return true;
+      const openFromMs = session.startedAtMs - LIMITS.sessionSilenceMs;
       const openUntilMs = (session.endedAtMs ?? Number.POSITIVE_INFINITY) + LIMITS.sessionSilenceMs;
-      return session.startedAtMs <= gap.receivedBeforeMs && openUntilMs >= gap.receivedAfterMs;
+      return openFromMs <= gap.receivedBeforeMs && openUntilMs >= gap.receivedAfterMs;
     })
     .toSorted((a, b) => a.firstOffset - b.firstOffset)
     .map(({ firstOffset, lastOffset }) => ({ firstOffset, lastOffset }));
