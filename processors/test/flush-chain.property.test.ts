@@ -231,3 +231,29 @@ test('[FC4] a zombie that wakes after its partition was taken over changes nothi
   const { is, shouldBe } = await outcomeOf(world);
   expect(is).toEqual(shouldBe);
 });
+
+test('[FC4] [FC5] a compactor that took its own standstill for the end of the chain loses its flush, and goes on behind all others', async () => {
+  const world = aWorld();
+  await append(world, [anUpload({ counter: 0 })]);
+  await live(world, () => undefined, 'first');
+  await append(world, [anUpload({ counter: 1 })]);
+  // Its looks at the checkpoint and along the chain end as they do behind a hole: with nothing.
+  let looks = 0;
+  const log = {
+    ...world.log,
+    read: (...args: Parameters<typeof world.log.read>) => {
+      if (args[0] === 'playhead.flushes' && looks++ < 2) return world.log.read(args[0], args[1], args[2], { signal: AbortSignal.abort() });
+      return world.log.read(...args);
+    },
+  };
+  const compactor = new Compactor(compactorDeps({ ...world, log: log as never }, { writer: 'second', settings: SETTINGS }), 0);
+  const stop = new AbortController();
+  const ends = compactor.run(stop.signal);
+  await until(world.clock, () => compactor.stats.flushes > 0);
+  stop.abort();
+  await whileTimePasses(world.clock, ends);
+  expect(compactor.stats.lost).toBe(1);
+  await live(world, () => undefined, 'last');
+  const { is, shouldBe } = await outcomeOf(world);
+  expect(is).toEqual(shouldBe);
+});

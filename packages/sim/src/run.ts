@@ -86,6 +86,7 @@ class Simulation implements World {
   readonly #awayUntilMs: Record<Store, number> = { log: 0, blocks: 0, catalog: 0 };
   /** Uploads that the log held when it was trimmed, by partition. */
   #trimmed: LogContent['uploads'] = [];
+  #trims: Promise<void> = Promise.resolve();
   #deaths = 0;
   #eventsMost = 0;
   #isCalm = false;
@@ -158,7 +159,12 @@ class Simulation implements World {
     return readLog(this.#log.inner, this.#trimmed);
   }
 
-  async #trim(keptMs: number): Promise<void> {
+  /** One after the other: each keeps what the one before has kept. */
+  #trim(keptMs: number): void {
+    this.#trims = this.#trims.then(() => this.#trimNow(keptMs));
+  }
+
+  async #trimNow(keptMs: number): Promise<void> {
     this.#trimmed = (await this.#readLog()).uploads;
     await this.#log.inner.trim(this.time.nowMs + (TOPICS['playhead.uploads'].retentionMs ?? 0) - keptMs);
   }
@@ -228,7 +234,7 @@ class Simulation implements World {
       case 'log crash':
         return void this.#log.crash();
       case 'trim':
-        return void this.#trim(trouble.keptMs);
+        return this.#trim(trouble.keptMs);
       case 'log away':
         this.#awayUntilMs.log = this.time.nowMs + trouble.ms;
         return;

@@ -44,7 +44,7 @@ export interface ChainStartDeps extends Runtime {
 
 /**
  * Finds the end of a partition's flush chain: from the newest checkpoint that the log confirms, or from the beginning,
- * and then along `playhead.flushes` to where it ended when this was called.
+ * and then along `playhead.flushes` to where it ended when this was called. A process that stands still may see less of it.
  *
  * @param bornMs since when this process listens: see {@link Lifecycle}
  * @throws {GivenUp} when the signal aborts; errors of log and store are retried
@@ -67,9 +67,13 @@ async function find(deps: ChainStartDeps, partition: Partition, bornMs: number, 
   let lastTip = tip;
   let [flushesRead, invalid, sinceCheckpoint] = [checked, 0, 0];
   const from = checkpoint ? nextOffset(checkpoint.flushesOffset) : bounds.first;
+  // No further than what was read: what looked like a hole may have been a process that stood still. Then the flushes behind it
+  // are seen as the next one is read back, and that one has lost.
+  let flushesNext = from;
   const stretch = { topic: 'playhead.flushes', partition, from, to: bounds.next } as const;
   for await (const { offset, record } of readUpTo(log, deps, stretch, { signal, holeWaitMs: settings.holeWaitMs })) {
     flushesRead++;
+    flushesNext = nextOffset(offset);
     if (record === null || !extendsChain(chain, record)) {
       invalid++;
       continue;
@@ -94,7 +98,7 @@ async function find(deps: ChainStartDeps, partition: Partition, bornMs: number, 
     flushesRead,
     invalid,
     sinceCheckpoint,
-    flushesNext: bounds.next > from ? bounds.next : from,
+    flushesNext,
     sessionsNext: checkpoint?.sessionsNext ?? toOffset(0),
   };
 }
