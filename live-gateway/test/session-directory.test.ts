@@ -42,6 +42,25 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('[LH19] whether a session exists', () => {
+  test('is not known by a gateway that closes, and nobody is told that it does not', async () => {
+    const log = memoryLog({ partitions: 1 });
+    const slow: EventLog = {
+      ...log,
+      async *read(topic, partition, from, options) {
+        // Nothing comes until it is closed.
+        if (topic === 'playhead.sessions') await new Promise((resolve) => options.signal.addEventListener('abort', resolve));
+        yield* log.read(topic, partition, from, options);
+      },
+    };
+    const parts = aGateway({ log: slow });
+    await tell(log, aSessionStarted({ sessionId: A }));
+    const asked = parts.directory.session(PROJECT, A);
+    asked.catch(() => undefined);
+    await pause(systemClock, 2, new AbortController().signal);
+    await parts.close();
+    await expect(asked).rejects.toMatchObject({ code: 'log_unavailable' });
+  });
+
   test('is not known while the facts of sessions cannot be read, and nobody is told that it does not', async () => {
     const log = memoryLog({ partitions: 1 });
     let isBroken = false;

@@ -168,7 +168,7 @@ export class SessionDirectory {
    * Resolves when `key` is known, or when the tail has read what the log held at the call. Its last offsets may be holes: a tail that got
    * nothing for `directoryWaitMs` stands before one.
    *
-   * @throws {PlayheadError} `log_unavailable` when the tail could not read all that time
+   * @throws {PlayheadError} `log_unavailable` when the tail could not read all that time, or was closed meanwhile
    */
   async #readToEnd(key: string, partition: Partition): Promise<void> {
     const { log, clock } = this.#gateway;
@@ -176,7 +176,7 @@ export class SessionDirectory {
     const sinceMs = clock.now();
     const isReached = (): boolean => this.#known.has(key) || (this.#reached.get(partition) ?? NO_OFFSET) >= end;
     if (await this.#waitFor(isReached)) return;
-    if ((this.#readingSinceMs.get(partition) ?? Number.POSITIVE_INFINITY) > sinceMs) throw unread();
+    if (this.#stop.signal.aborted || (this.#readingSinceMs.get(partition) ?? Number.POSITIVE_INFINITY) > sinceMs) throw unread();
   }
 
   /**
