@@ -9,6 +9,8 @@ export interface ViewerClient {
   readonly control: readonly ControlMessage[];
   /** How often it tried to join again by itself. */
   readonly rejoins: number;
+  /** Behind which it first came back: from there on it is sent everything. Undefined while it has not. */
+  readonly resumedBehind: Position | undefined;
   /** Cuts the connection and joins again behind the last position, at the same server or another one. */
   reconnect(url?: string): Promise<void>;
   /** Cuts the connection as a lost network does: with `rejoins` it joins again by itself. */
@@ -42,6 +44,7 @@ export async function joinSession(
   let socket: WebSocket;
   let refusal = '';
   let rejoins = 0;
+  let resumedBehind: Position | undefined;
   const leaving = new AbortController();
 
   const lookAgain = (): void => {
@@ -77,6 +80,7 @@ export async function joinSession(
   };
   const openBehindLast = (server?: string): Promise<void> => {
     const last = frames.at(-1);
+    resumedBehind ??= last?.position;
     return open(last ? formatPosition(last.position) : from, server);
   };
   async function rejoin(): Promise<void> {
@@ -98,6 +102,9 @@ export async function joinSession(
     control,
     get rejoins() {
       return rejoins;
+    },
+    get resumedBehind() {
+      return resumedBehind;
     },
     async reconnect(other) {
       const cut = socket;

@@ -133,5 +133,23 @@ describe('readers are compared with what was sent', () => {
       expect(kinds(differencesFromWhole(page, page.toSpliced(0, 4), 'keyframe'))).toEqual([['missing', 4]]);
       expect(kinds(differencesFromWhole(page, page.slice(2).toSpliced(1, 1), 'keyframe'))).toEqual([['missing', 1]]);
     });
+
+    test('who joined at the last keyframes and came back before it had reached them all has everything behind where it came back', () => {
+      const change = { track: 'dom', keyframe: false } as const;
+      const other = { windowId: 'other', track: 'dom' } as const;
+      const page = [
+        frame(at(1), 'o1', other),
+        frame(at(2), 'k1', { track: 'dom' }),
+        frame(at(3), 'o2', { ...other, keyframe: false }),
+        frame(at(4), 'c1', change),
+        frame(at(5), 'o3', { ...other, keyframe: false }),
+        frame(at(6), 'o4', other),
+      ];
+      // Its other window begins with o4; it came back behind k1 and c1.
+      const came = page.filter(({ digest }) => ['k1', 'c1', 'o3', 'o4'].includes(digest));
+      expect(differencesFromWhole(page, came, 'keyframe', at(4))).toEqual([]);
+      expect(kinds(differencesFromWhole(page, came.toSpliced(2, 1), 'keyframe', at(4)))).toEqual([['missing', 1]]);
+      expect(kinds(differencesFromWhole(page, came.toSpliced(1, 1), 'keyframe', at(4)))).toEqual([['missing', 1]]);
+    });
   });
 });

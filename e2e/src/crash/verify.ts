@@ -90,7 +90,7 @@ export async function verifySession(verification: Verification, recorder: Record
   await audience.settle();
   for (const { name, from, viewer } of audience.spectators) {
     const shown = await untilAll(name, viewer);
-    for (const difference of differencesFromWhole(whole, shown, from)) note(name, difference);
+    for (const difference of differencesFromWhole(whole, shown, from, viewer.resumedBehind)) note(name, difference);
     if (from === 'start') for (const difference of differences(sent, shown)) note(name, difference);
     tally.replayed += shown.length;
   }

@@ -69,13 +69,22 @@ export function differences(sent: Iterable<SentUpload>, shown: readonly ShownFra
   return found;
 }
 
-/** What a further reader of the same session got, compared with what a reader of all of it got: from its first position on the same. */
-export function differencesFromWhole(whole: readonly ShownFrame[], shown: readonly ShownFrame[], from: From): Difference[] {
+/**
+ * What a further reader of the same session got, compared with what a reader of all of it got: from its first position on the same.
+ *
+ * @param resumedBehind where it came back to, when it lost its connection: from there on it gets everything
+ */
+export function differencesFromWhole(
+  whole: readonly ShownFrame[],
+  shown: readonly ShownFrame[],
+  from: From,
+  resumedBehind?: Position,
+): Difference[] {
   const found = disorder(shown);
   const places = new Map(shown.map((frame) => [formatPosition(frame.position), frame]));
   const known = new Set<string>();
   const missing: string[] = [];
-  for (const frame of expectedFrom(whole, shown, from)) {
+  for (const frame of expectedFrom(whole, shown, from, resumedBehind)) {
     const place = formatPosition(frame.position);
     known.add(place);
     if (places.get(place)?.digest !== frame.digest) missing.push(place);
@@ -89,12 +98,26 @@ export function differencesFromWhole(whole: readonly ShownFrame[], shown: readon
 /** Where a reader began: at the start, behind a position, or with the last keyframes that there were in blocks. */
 export type From = 'start' | 'keyframe' | Position;
 
-function expectedFrom(whole: readonly ShownFrame[], shown: readonly ShownFrame[], from: From): readonly ShownFrame[] {
+function expectedFrom(
+  whole: readonly ShownFrame[],
+  shown: readonly ShownFrame[],
+  from: From,
+  resumedBehind: Position | undefined,
+): readonly ShownFrame[] {
   if (from === 'start') return whole;
   if (from !== 'keyframe') return whole.filter(({ position }) => comparePositions(position, from) > 0);
-  const begins = beginsOf(shown);
+  const isResumed = ({ position }: ShownFrame): boolean => resumedBehind !== undefined && comparePositions(position, resumedBehind) > 0;
+  const before = shown.filter((frame) => !isResumed(frame));
+  const begins = beginsOf(before);
+  const lanes = new Set(before.map(laneOf));
+  const keyed = new Set(whole.filter(({ keyframe }) => keyframe).flatMap((frame) => [laneOf(frame), frame.windowId]));
   return whole.filter((frame) => {
-    const begin = begins.get(laneOf(frame)) ?? begins.get(frame.windowId);
+    if (isResumed(frame)) return true;
+    const lane = laneOf(frame);
+    const begin = begins.get(lane) ?? begins.get(frame.windowId);
+    // Its connection was lost before it came to where this track begins.
+    const isAhead = !lanes.has(lane) && (keyed.has(lane) || (begin === undefined && keyed.has(frame.windowId)));
+    if (resumedBehind !== undefined && isAhead) return false;
     return begin === undefined || comparePositions(frame.position, begin) >= 0;
   });
 }
