@@ -152,6 +152,17 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     expect(on.items).toEqual(numbered(on.items.length));
   });
 
+  test('End shows the last moment of a session that is over, also while its history is still coming', async () => {
+    const now = Date.now();
+    session = server.add('session-over', { startedAtMs: now - 90_000, endedAtMs: now, endReason: 'told' });
+    session.append('window-1', [countingPage(now - 90_000), countingItem(now - 89_000, 0)]);
+    await page.goto(`${server.url}/sessions/session-over`);
+    await until(({ state, items }) => state === 'ended' && items.length === 1);
+    await page.keyboard.press('End');
+    session.append('window-1', [countingItem(now - 10_000, 1)]);
+    await until(({ items, timeMs }) => items.length === 2 && timeMs === 80_000);
+  });
+
   test('after a lost connection it continues behind the last position, without repeating or leaving out', async () => {
     await countLive();
     const before = await until(({ state, items }) => state === 'live' && items.length > 4);

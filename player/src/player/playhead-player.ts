@@ -323,7 +323,7 @@ export class PlayheadPlayer extends LitElement {
         this.seek(0);
         break;
       case 'last':
-        this.#do((replay) => replay.seek(replay.view.endMs));
+        this.#do((replay) => replay.seekToEnd());
         break;
       case 'live':
         this.goLive();

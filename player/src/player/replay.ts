@@ -77,6 +77,8 @@ export class Replay {
   #lagFromMs = Number.NEGATIVE_INFINITY;
   #begun = false;
   #hurrying = false;
+  /** The viewer wants the end of a session that is over, and all of it may not have come yet. */
+  #staysAtEnd = false;
   #skipInactive = false;
   #listed: { readonly key: string; readonly gaps: readonly Gap[] } = { key: '', gaps: [] };
   #skipped: { readonly key: string; readonly ranges: readonly TimeRange[] } = { key: '', ranges: [] };
@@ -175,6 +177,12 @@ export class Replay {
     this.#act((clock, now, extent) => clocks.seek(clock, timeMs, now, extent));
   }
 
+  /** Shows the last moment that there is; of a session that is over also as more of it comes. */
+  seekToEnd(): void {
+    this.#act((clock, now, extent) => clocks.seek(clock, Math.max(extent.endMs, extent.edgeMs ?? 0), now, extent));
+    this.#staysAtEnd = true;
+  }
+
   /** Shows another moment and stands still there. */
   stand(timeMs: number): void {
     this.#act((clock, now, extent) => clocks.pause(clocks.seek(clock, timeMs, now, extent), now));
@@ -199,6 +207,7 @@ export class Replay {
     if (this.#startMs > this.#endMs) return;
     const now = viewerNow();
     if (!this.#begun) this.#begin();
+    this.#staysAtEnd = false;
     this.#clock = change(clocks.advance(this.#clock, now, this.#extent()), now, this.#extent());
   }
 
@@ -311,6 +320,7 @@ export class Replay {
     }
     const extent = this.#extent();
     this.#clock = clocks.advance(this.#clock, now, extent);
+    if (this.#staysAtEnd && !extent.live) this.#clock = clocks.seek(this.#clock, extent.endMs, now, extent);
     const behind = clocks.behindMs(this.#clock, extent);
     this.#hurrying = this.#clock.mode === 'following' && behind > (this.#hurrying ? HURRY.untilMs : HURRY.fromMs);
     this.stages.show(this.#clock.timeMs, this.#tracks.windowAt(this.#clock.timeMs), this.#clock.mode !== 'paused');
