@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import * as zlib from 'node:zlib';
 import type { Compress, Decompress, PositionedFrame } from '@playhead/schemas';
-import { decodeBlock, decodeFrameIndex, encodeBlock, inflateZstd, LIMITS, toOffset } from '@playhead/schemas';
+import { decodeBlock, decodeFrameIndex, encodeBlock, LIMITS, toOffset } from '@playhead/schemas';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
 
@@ -32,7 +32,6 @@ const CODECS: readonly (readonly [string, Compress, Decompress])[] = [
   ['gzip 9', (raw) => zlib.gzipSync(raw, { level: 9 }), gunzip],
   ['zstd 1', zstd(1), unzstd],
   ['zstd 3', zstd(3), unzstd],
-  ['zstd 3 (fzstd)', zstd(3), inflateZstd],
   ['zstd 9', zstd(9), unzstd],
   ['zstd 19', zstd(19), unzstd],
   ['brotli 4', brotli(4), unbrotli],

@@ -1,6 +1,6 @@
 import { decodeBlock, encodeBlock, FrameJoiner, LIMITS, NO_OFFSET, nextOffset, splitFrame } from '@playhead/schemas';
 import { aDomKeyframe, anUpload, anUploadOf, EXAMPLE_SESSION, uploadsOf } from '@playhead/testkit';
-import { compressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
+import { compressPiece, decompressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PendingFlush } from '../src/compactor/core/pending-flush.ts';
@@ -48,7 +48,7 @@ describe('encodeSession', () => {
       [0, 0],
     ]);
     const joiner = new FrameJoiner();
-    const stored = encoded.flatMap(({ block }) => decodeBlock(block?.bytes ?? new Uint8Array()));
+    const stored = encoded.flatMap(({ block }) => decodeBlock(block?.bytes ?? new Uint8Array(), decompressPiece));
     expect(stored.map((frame) => joiner.take(frame).frame).filter((frame) => frame !== null)).toMatchObject([aDomKeyframe(T0)]);
   });
 });

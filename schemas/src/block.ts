@@ -4,7 +4,6 @@ import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.t
 import { BLOCK_HEADER_BYTES, decodeFrameIndex, encodeFrameIndex } from './formats/frame-index.ts';
 import type { PositionedFrame } from './frame.ts';
 import { imageSize } from './image-info.ts';
-import { inflateZstd } from './inflate-zstd.ts';
 
 /**
  * A block: the frames of one session in one flush, decodable alone.
@@ -96,7 +95,7 @@ export function encodeBlock(frames: readonly PositionedFrame[], compress: Compre
  *
  * @throws {BlockFault} for anything but the whole bytes of a block
  */
-export function decodeBlock(bytes: Uint8Array, decompress: Decompress = inflateZstd): PositionedFrame[] {
+export function decodeBlock(bytes: Uint8Array, decompress: Decompress): PositionedFrame[] {
   const index = decodeWholeBlockIndex(bytes);
   return framesOfBlock(index, bytes, index.frames, decompress);
 }
@@ -148,7 +147,7 @@ export function framesOfBlock(
   index: BlockIndex,
   bytes: Uint8Array,
   entries: readonly FrameEntry[],
-  decompress: Decompress = inflateZstd,
+  decompress: Decompress,
 ): PositionedFrame[] {
   const inflated = new Map<number, Uint8Array>();
   return entries.map((entry) => {
@@ -170,7 +169,7 @@ export function framesOfBlock(
  *
  * @throws {BlockFault} `piece` when they are damaged or not of the length that the index tells
  */
-export function inflatePiece(piece: PieceEntry, compressed: Uint8Array, decompress: Decompress = inflateZstd): Uint8Array {
+export function inflatePiece(piece: PieceEntry, compressed: Uint8Array, decompress: Decompress): Uint8Array {
   if (compressed.length !== piece.length) throw new BlockFault('piece', `a piece of ${piece.length} bytes, ${compressed.length} read`);
   let raw: Uint8Array;
   try {

@@ -14,7 +14,6 @@ export * from './frame-joiner.ts';
 export * from './frame-parts.ts';
 export * from './ids.ts';
 export * from './image-info.ts';
-export * from './inflate-zstd.ts';
 export * from './limits.ts';
 export * from './marks.ts';
 export * from './native-door.ts';

@@ -1,4 +1,3 @@
-import { zstdCompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Frame, IncompleteFrame, PositionedFrame } from '../src/index.ts';
@@ -17,7 +16,7 @@ import {
   splitFrame,
   toOffset,
 } from '../src/index.ts';
-import { CONTEXT, frameOf, NOW_MS, textBytes } from './samples.ts';
+import { CONTEXT, frameOf, NOW_MS, textBytes, unzstd, zstd } from './samples.ts';
 
 /** Any DOM frames; the times of two differ, as those of two pictures of a page do. */
 const anyFrames = fc
@@ -77,7 +76,7 @@ describe('a frame in parts', () => {
         for (let from = 0, to = 1; from < stream.length; from = to, to = from + 1) {
           while (to < stream.length && setting.cuts.next().value) to++;
           const run = stream.slice(from, to);
-          fromBlocks.push(...decodeBlock(encodeBlock(run, (raw) => new Uint8Array(zstdCompressSync(raw))).bytes));
+          fromBlocks.push(...decodeBlock(encodeBlock(run, zstd).bytes, unzstd));
           fromMessages.push(...decodeFramesMessage(encodeFramesMessage({ receivedAtMs: 0, sentAtMs: 0, frames: run })).frames);
         }
         // History, then live, at any place.

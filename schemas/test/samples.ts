@@ -1,4 +1,4 @@
-import { zstdCompressSync } from 'node:zlib';
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import type { BodyContext, Flush, Frame, PositionedFrame, Track } from '../src/index.ts';
 import { comparePositions, FRAME_PARTS_MAX, splitFrame, toOffset } from '../src/index.ts';
@@ -70,6 +70,11 @@ export function outcomeOf(faultClass: abstract new (...args: never[]) => Error, 
     if (error instanceof faultClass) return 'fault';
     throw error;
   }
+}
+
+/** The other way; no more than `rawLength` bytes are allocated. */
+export function unzstd(piece: Uint8Array, rawLength: number): Uint8Array {
+  return new Uint8Array(zstdDecompressSync(piece, { maxOutputLength: Math.max(1, rawLength) }));
 }
 
 export function zstd(raw: Uint8Array): Uint8Array {

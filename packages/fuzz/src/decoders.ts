@@ -36,7 +36,6 @@ import {
   formatPosition,
   imageSize,
   imageType,
-  inflateZstd,
   isGzip,
   isSessionId,
   isTarHeader,
@@ -546,35 +545,6 @@ export const DECODERS: readonly Decoder[] = [
     sound: ({ frames, index }: { frames: readonly { position: Position }[]; index: { frames: readonly unknown[] } }) => {
       ascending(frames);
       assert.equal(frames.length, index.frames.length);
-    },
-  },
-  {
-    name: 'zstd',
-    covers: ['schemas/src/inflate-zstd.ts inflateZstd'],
-    samples: samplesOf(
-      [textBytes('{"type":3}'.repeat(300)), PICTURES[1] ?? new Uint8Array(), new Uint8Array(2_000)].map((raw) =>
-        concat(
-          writtenBytes((writer) => writer.u16(raw.length)),
-          compressPiece(raw),
-        ),
-      ),
-    ),
-    // The first two bytes are the length that an index tells.
-    decode: (bytes) => inflateZstd(bytes.subarray(2), (bytes[0] ?? 0) * 256 + (bytes[1] ?? 0)),
-    faults: [BytesFault],
-    memoryMax: perByte(4, LIMITS.frameBytesMax),
-    nasty: (bytes) => [
-      concat(hexBytes('ffff28b52ffd60fffe'), repeated(hexBytes('0200ff'), bytes), hexBytes('030000')),
-      concat(hexBytes('ffff28b52ffd60fffe'), repeated(hexBytes('faffff00'), bytes), hexBytes('03000000')),
-    ],
-    sound: (raw: Uint8Array, bytes: Uint8Array) => {
-      let twin: Uint8Array | undefined;
-      try {
-        twin = decompressPiece(bytes.subarray(2), raw.length);
-      } catch {
-        // Zstd's own library checks more.
-      }
-      if (twin) assert.ok(Buffer.compare(twin, raw) === 0, 'two libraries give other bytes');
     },
   },
   {

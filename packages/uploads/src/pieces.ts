@@ -9,7 +9,7 @@ export function compressPiece(raw: Uint8Array): Uint8Array {
 }
 
 /**
- * Inflates one piece; the native twin of the browsers' `inflateZstd`. The `decompress` of `decodeBlock`.
+ * Inflates one piece. The `decompress` of `decodeBlock`.
  *
  * @param rawLength the bytes that come out, from the frame index: more is never allocated
  * @throws {Error} for bytes that are damaged or hold more

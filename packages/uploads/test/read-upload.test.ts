@@ -8,7 +8,6 @@ import {
   encodeFrames,
   FRAME_HEADER_BYTES,
   FRAMES_HEADER_BYTES,
-  inflateZstd,
   toOffset,
 } from '@playhead/schemas';
 import { describe, expect, it } from 'vitest';
@@ -100,11 +99,10 @@ describe('positionFrames', () => {
 describe('pieces', () => {
   const raw = new Uint8Array(Buffer.from('{"type":3}'.repeat(1000)));
 
-  it('are inflated by both libraries alike', () => {
+  it('are inflated to what they were', () => {
     const piece = compressPiece(raw);
     expect(piece.length).toBeLessThan(100);
     expect(decompressPiece(piece, raw.length)).toEqual(raw);
-    expect(inflateZstd(piece, raw.length)).toEqual(raw);
     expect(decompressPiece(compressPiece(new Uint8Array()), 0)).toEqual(new Uint8Array());
   });
 
@@ -128,7 +126,6 @@ describe.runIf(existsSync(RECORDING))('a real recording (needs ../shared/recordi
     expect(fault).toBeNull();
     const positioned = positionFrames({ windowId: 'w' }, toOffset(0), frames);
     const { bytes } = encodeBlock(positioned, compressPiece);
-    expect(decodeBlock(bytes)).toEqual(positioned);
     expect(decodeBlock(bytes, decompressPiece)).toEqual(positioned);
     expect(bytes.length).toBeLessThan(25_000);
   });
