@@ -60,6 +60,13 @@ export const MUTATIONS: readonly Mutation[] = [
       before: "return wonAt === null ? { kind: 'lost', invalid } : { kind: 'won', offset: wonAt, flushesNext: to, invalid };",
       after: "return { kind: 'won', offset: wonAt ?? offset, flushesNext: to, invalid };",
     },
+    {
+      name: 'silence-believed',
+      broken: 'a start believes that nothing is behind what it read of the chain',
+      file: 'processors/src/compactor/chain-start.ts',
+      before: 'let flushesNext = from;',
+      after: 'let flushesNext = bounds.next;',
+    },
   ]),
   ...simulated(STARTS, [
     {
