@@ -1,21 +1,24 @@
 import { execFileSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import process from 'node:process';
+import { parseArgs } from 'node:util';
 import { benchBlockCodec } from './block-codec.ts';
 import type { Part } from './cluster/bench-cluster.ts';
 import { benchCluster, PARTS } from './cluster/bench-cluster.ts';
+import { benchCompaction } from './compaction.ts';
 import { benchKafkaProduce, benchKafkaRead } from './kafka-client.ts';
 import { benchLogAppend } from './log-append.ts';
 import type { BenchTable } from './table.ts';
 import { printed } from './table.ts';
 
 /** Answers a table, or hands over each of several when it is there. */
-type Bench = (report: (table: BenchTable) => void) => Promise<BenchTable | void>;
+type Bench = (report: (table: BenchTable) => void, quick: boolean) => Promise<BenchTable | void>;
 
 /** Every benchmark by name. Machines are noisy: read ratios, not times. */
 const BENCHES: Readonly<Record<string, Bench>> = {
   'block-codec': benchBlockCodec,
   'log-append': benchLogAppend,
+  compaction: (_, quick) => benchCompaction(quick),
   kafka: benchKafkaProduce,
   'kafka-read': benchKafkaRead,
   cluster: (report) => benchCluster(PARTS, report),
@@ -26,7 +29,11 @@ const ALONE: Readonly<Record<string, Bench>> = Object.fromEntries(
   PARTS.map((part: Part): [string, Bench] => [`cluster-${part}`, (report) => benchCluster([part], report)]),
 );
 
-const names = process.argv.slice(2);
+const { positionals: names, values } = parseArgs({
+  allowPositionals: true,
+  // So small that it shows only that the benchmark runs.
+  options: { quick: { type: 'boolean', default: false } },
+});
 const all = { ...BENCHES, ...ALONE };
 const unknown = names.filter((name) => !(name in all));
 if (unknown.length > 0) {
@@ -40,7 +47,7 @@ for (const [name, bench] of Object.entries(names.length > 0 ? all : BENCHES)) {
   if (names.length > 0 && !names.includes(name)) continue;
   process.stdout.write(`\n${name} ...\n`);
   try {
-    const table = await bench(report);
+    const table = await bench(report, values.quick);
     if (table) report(table);
   } catch (error) {
     process.stdout.write(`left out: ${error instanceof Error ? error.message : String(error)}\n`);

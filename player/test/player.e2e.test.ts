@@ -160,7 +160,8 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     await until(({ state, items }) => state === 'ended' && items.length === 1);
     await page.keyboard.press('End');
     session.append('window-1', [countingItem(now - 10_000, 1)]);
-    await until(({ items, timeMs }) => items.length === 2 && timeMs === 80_000);
+    const last = await until(({ items, timeMs }) => items.length === 2 && timeMs > 1_000);
+    expect(last.timeMs).toBe(80_000);
   });
 
   test('after a lost connection it continues behind the last position, without repeating or leaving out', async () => {

@@ -1,4 +1,6 @@
 export type { ProjectionDeps, ProjectionStats } from './catalog/projection-driver.ts';
+export type { CompactorDeps } from './compactor/compactor-driver.ts';
+export { Compactor } from './compactor/compactor-driver.ts';
 export type { CompactorStats } from './compactor/compactor-stats.ts';
 export type { PartitionClaim } from './rebuild/claim-partitions.ts';
 export { claimPartitions, ProcessorsAtWork } from './rebuild/claim-partitions.ts';
@@ -7,6 +9,7 @@ export type { CheckedFlush, ObjectOutcome } from './rebuild/rebuild-objects.ts';
 export { rebuildObjects } from './rebuild/rebuild-objects.ts';
 export type { CatalogReplay } from './rebuild/replay-catalog.ts';
 export { replayCatalog } from './rebuild/replay-catalog.ts';
+export { BufferBudget } from './runtime/buffer-budget.ts';
 export { GivenUp } from './runtime/retry.ts';
 export type { ProcessorSettings } from './settings.ts';
 export { DEFAULT_SETTINGS } from './settings.ts';

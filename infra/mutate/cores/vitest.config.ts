@@ -10,7 +10,8 @@ export default defineConfig({
       'live-gateway/test/handover.test.ts',
       'packages/log-kafka/test/assign.test.ts',
       'player/src/core/*.test.ts',
-      'processors/test/{checkpoint,compactor,lifecycle,session-block}.test.ts',
+      'processors/test/{checkpoint,compactor,lifecycle,rebuild-objects,session-block}.test.ts',
+      'recorder/test/*-core.test.ts',
     ],
   },
 });

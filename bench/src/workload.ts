@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import type { Frame, Upload } from '@playhead/schemas';
+import { encodeFrameBundle, encodeFrames } from '@playhead/schemas';
+import { anUpload, jpegOf } from '@playhead/testkit';
+
+/** An rrweb event, as much as matters here. */
+export interface RrwebEvent {
+  readonly type: number;
+  readonly timestamp: number;
+  readonly data: unknown;
+}
+
+const RECORDING = new URL('../../../shared/recordings/rrweb-demo-81s.json', import.meta.url);
+const FULL_SNAPSHOT = 2;
+const INCREMENTAL = 3;
+const META = 4;
+const MUTATION = 0;
+/** What a recorder of a page that nobody watches gathers before it uploads, ms. */
+const BATCH_MS = 5_000;
+const PICTURES_IN_BUNDLE = 3;
+const PICTURE_BYTES = 40_000;
+const START_MS = 1_750_000_000_000;
+
+/** The events of the shared recording of a real page: 81 s. @throws {Error} when it is not beside the repository */
+export function recordedEvents(): RrwebEvent[] {
+  if (!existsSync(RECORDING)) throw new Error('the shared recording rrweb-demo-81s.json is not beside the repository');
+  return JSON.parse(readFileSync(RECORDING, 'utf8')) as RrwebEvent[];
+}
+
+/** Events as they are sent together. */
+export function batchesOf(events: readonly RrwebEvent[]): RrwebEvent[][] {
+  const batches: RrwebEvent[][] = [];
+  let endsMs = Number.NEGATIVE_INFINITY;
+  for (const event of events) {
+    if (event.timestamp >= endsMs) {
+      batches.push([]);
+      endsMs = event.timestamp + BATCH_MS;
+    }
+    batches.at(-1)?.push(event);
+  }
+  return batches;
+}
+
+/** A batch as our recorder uploads it: frames, gzipped. */
+export function ourUpload(sessionId: string, counter: number, batch: readonly RrwebEvent[]): Upload {
+  const frames: Frame[] = [];
+  for (let at = 0; at < batch.length; at++) {
+    const event = batch[at];
+    const next = batch[at + 1];
+    if (event === undefined) break;
+    const isPage = event.type === META && next?.type === FULL_SNAPSHOT;
+    if (isPage) at++;
+    const payload = new TextEncoder().encode(JSON.stringify(isPage ? [event, next] : [event]));
+    frames.push({ track: 'dom', keyframe: isPage || event.type === FULL_SNAPSHOT, timestampMs: event.timestamp, payload });
+  }
+  return anUpload({
+    sessionId,
+    counter,
+    uploadId: `u${counter}`,
+    codec: 'gzip',
+    receivedAtMs: batch.at(-1)?.timestamp ?? START_MS,
+    body: new Uint8Array(gzipSync(encodeFrames(frames))),
+  });
+}
+
+/** A phone's bundle of pictures that do not shrink any more, as it uploads it: gzip 9. */
+export function pictureUpload(sessionId: string, counter: number): Upload {
+  const pictures = Array.from({ length: PICTURES_IN_BUNDLE }, (_, index) => {
+    const jpeg = jpegOf({ shade: index, bytesMin: PICTURE_BYTES, comment: `${counter}` });
+    // A real picture's bytes are as random as they can be; the padding of the fake is not. It is a comment: all but its frame.
+    jpeg.set(randomBytes(PICTURE_BYTES - 1_000), 100);
+    return { offsetMs: (counter * PICTURES_IN_BUNDLE + index) * 1_000, jpeg };
+  });
+  return anUpload({
+    sessionId,
+    counter: null,
+    uploadId: `b${counter}`,
+    format: 'frame-bundle',
+    codec: 'gzip',
+    epochMs: START_MS,
+    receivedAtMs: START_MS + counter * 3_000,
+    body: new Uint8Array(gzipSync(encodeFrameBundle(pictures), { level: 9 })),
+  });
+}
+
+/** The event as posthog-js sends it by default (`cv: "2024-10"`): snapshots and the lists of mutations are gzip, in strings of latin1. */
+export function gzippedInJson(event: RrwebEvent): RrwebEvent {
+  const zipped = (value: unknown): string => gzipSync(JSON.stringify(value)).toString('latin1');
+  if (event.type === FULL_SNAPSHOT) return Object.assign({}, event, { data: zipped(event.data), cv: '2024-10' });
+  const data = event.data as { readonly source?: number } & Record<string, unknown>;
+  if (event.type !== INCREMENTAL || data.source !== MUTATION) return event;
+  const lists = Object.fromEntries(['texts', 'attributes', 'removes', 'adds'].map((name) => [name, zipped(data[name])]));
+  return Object.assign({}, event, { data: { ...data, ...lists }, cv: '2024-10' });
+}
+
+/** A batch as a message of the largest open-source peer holds it: JSON in JSON. */
+export function peerMessage(sessionId: string, batch: readonly RrwebEvent[]): string {
+  const properties = { $session_id: sessionId, $window_id: 'w', $snapshot_source: 'web', $snapshot_items: batch };
+  return JSON.stringify({
+    uuid: sessionId,
+    distinct_id: sessionId,
+    token: 't',
+    data: JSON.stringify({ event: '$snapshot_items', properties }),
+  });
+}
