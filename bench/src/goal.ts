@@ -9,11 +9,11 @@ export interface Goal {
   readonly baseline: string;
   /** Measured over baseline. */
   readonly ratio: number;
-  readonly bound: { readonly atMost: number } | { readonly atLeast: number };
+  /** Nothing where the figure is only told. */
+  readonly bound?: { readonly atMost: number } | { readonly atLeast: number };
 }
 
-/** True when the goal is reached. */
-export function isReached({ ratio, bound }: Goal): boolean {
+function isReached(ratio: number, bound: NonNullable<Goal['bound']>): boolean {
   return 'atMost' in bound ? ratio <= bound.atMost : ratio >= bound.atLeast;
 }
 
@@ -21,8 +21,9 @@ export function isReached({ ratio, bound }: Goal): boolean {
 export function goalTable(about: string, goals: readonly Goal[]): BenchTable {
   const rows = goals.map((goal) => {
     const { what, measured, baseline, ratio, bound } = goal;
-    const wanted = 'atMost' in bound ? `≤ ${bound.atMost}×` : `≥ ${bound.atLeast}×`;
-    return [what, measured, baseline, `${ratio.toFixed(2)}×`, wanted, isReached(goal) ? 'yes' : 'missed'];
+    const cells = [what, measured, baseline, `${ratio.toFixed(2)}×`];
+    if (bound === undefined) return [...cells, '–', '–'];
+    return [...cells, 'atMost' in bound ? `≤ ${bound.atMost}×` : `≥ ${bound.atLeast}×`, isReached(ratio, bound) ? 'yes' : 'missed'];
   });
   return { about, columns: ['what', 'measured', 'baseline', 'ratio', 'goal', 'reached'], rows };
 }

@@ -6,7 +6,10 @@ import { benchBlockCodec } from './block-codec.ts';
 import type { Part } from './cluster/bench-cluster.ts';
 import { benchCluster, PARTS } from './cluster/bench-cluster.ts';
 import { benchCompaction } from './compaction.ts';
+import { benchFanOut } from './fan-out/bench-fan-out.ts';
+import { benchIngest } from './ingest/bench-ingest.ts';
 import { benchKafkaProduce, benchKafkaRead } from './kafka-client.ts';
+import { benchLive } from './live/bench-live.ts';
 import { benchLogAppend } from './log-append.ts';
 import type { BenchTable } from './table.ts';
 import { printed } from './table.ts';
@@ -18,6 +21,9 @@ type Bench = (report: (table: BenchTable) => void, quick: boolean) => Promise<Be
 const BENCHES: Readonly<Record<string, Bench>> = {
   'block-codec': benchBlockCodec,
   'log-append': benchLogAppend,
+  ingest: (_, quick) => benchIngest(quick),
+  live: (_, quick) => benchLive(quick),
+  'fan-out': (_, quick) => benchFanOut(quick),
   compaction: (_, quick) => benchCompaction(quick),
   kafka: benchKafkaProduce,
   'kafka-read': benchKafkaRead,

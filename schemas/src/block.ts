@@ -1,4 +1,5 @@
 import { BytesFault } from './bytes.ts';
+import type { Checksum } from './crc32.ts';
 import { crc32 } from './crc32.ts';
 import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.ts';
 import { BLOCK_HEADER_BYTES, decodeFrameIndex, encodeFrameIndex } from './formats/frame-index.ts';
@@ -46,26 +47,44 @@ export class BlockFault extends Error {
   }
 }
 
+/** A block before its parts are put together. */
+export interface BlockParts {
+  /** One behind the other they are the block. Pictures are the payloads that came, not copies. */
+  readonly parts: readonly Uint8Array[];
+  readonly length: number;
+  readonly frameIndex: Uint8Array;
+}
+
+/** {@link blockParts}, put together. */
+export function encodeBlock(
+  frames: readonly PositionedFrame[],
+  compress: Compress,
+  checksum: Checksum = crc32,
+): { bytes: Uint8Array; frameIndex: Uint8Array } {
+  const { parts, length, frameIndex } = blockParts(frames, compress, checksum);
+  return { bytes: concat(parts, length), frameIndex };
+}
+
 /**
  * Lays the frames of one session out as a block.
  *
  * @param frames in ascending order of position
  * @throws {RangeError} for frames out of order
  */
-export function encodeBlock(frames: readonly PositionedFrame[], compress: Compress): { bytes: Uint8Array; frameIndex: Uint8Array } {
+export function blockParts(frames: readonly PositionedFrame[], compress: Compress, checksum: Checksum): BlockParts {
   const windows = [...new Set(frames.map((frame) => frame.windowId))];
   const cut = cutPieces(frames);
   const pieces: PieceEntry[] = [];
-  const parts: Uint8Array[] = [];
+  const compressedPieces: Uint8Array[] = [];
   let end = 0;
   for (const { payloads, rawLength } of cut.pieces) {
     const compressed = compress(concat(payloads, rawLength));
     pieces.push({ offset: end, length: compressed.length, rawLength });
-    parts.push(compressed);
+    compressedPieces.push(compressed);
     end += compressed.length;
   }
 
-  const pictures = new PictureShelf(end);
+  const pictures = new PictureShelf(end, checksum);
   const entries = frames.map((frame, i): FrameEntry => {
     const { payload, ...facts } = frame;
     const common = { ...facts, length: payload.length };
@@ -76,17 +95,17 @@ export function encodeBlock(frames: readonly PositionedFrame[], compress: Compre
   });
   const frameIndex = encodeFrameIndex({ windows, pieces, frames: entries });
 
-  const bytes = new Uint8Array(BLOCK_HEADER_BYTES + frameIndex.length + pictures.end + CHECKSUM_BYTES);
-  const view = new DataView(bytes.buffer);
-  bytes.set(MAGIC);
-  view.setUint32(4, frameIndex.length);
-  let at = BLOCK_HEADER_BYTES;
-  for (const part of [frameIndex, ...parts, ...pictures.payloads]) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  view.setUint32(at, crc32(bytes.subarray(0, at)));
-  return { bytes, frameIndex };
+  const header = new Uint8Array(BLOCK_HEADER_BYTES);
+  header.set(MAGIC);
+  new DataView(header.buffer).setUint32(4, frameIndex.length);
+  const parts = [header, frameIndex, ...compressedPieces, ...pictures.payloads];
+  const trailer = new Uint8Array(CHECKSUM_BYTES);
+  new DataView(trailer.buffer).setUint32(
+    0,
+    parts.reduce((before, part) => checksum(part, before), 0),
+  );
+  parts.push(trailer);
+  return { parts, length: BLOCK_HEADER_BYTES + frameIndex.length + pictures.end + CHECKSUM_BYTES, frameIndex };
 }
 
 /**
@@ -231,10 +250,12 @@ function cutPieces(frames: readonly PositionedFrame[]): { pieces: Piece[]; place
 class PictureShelf {
   readonly payloads: Uint8Array[] = [];
   readonly #alike = new Map<string, { payload: Uint8Array; offset: number }[]>();
+  readonly #checksum: Checksum;
   #end: number;
 
-  constructor(offset: number) {
+  constructor(offset: number, checksum: Checksum) {
     this.#end = offset;
+    this.#checksum = checksum;
   }
 
   get end(): number {
@@ -242,7 +263,7 @@ class PictureShelf {
   }
 
   place(payload: Uint8Array): number {
-    const key = `${payload.length} ${crc32(payload)}`;
+    const key = `${payload.length} ${this.#checksum(payload)}`;
     const alike = this.#alike.get(key) ?? [];
     const same = alike.find((known) => equalBytes(known.payload, payload));
     if (same) return same.offset;

@@ -18,13 +18,15 @@ function makeTable(): Uint32Array {
   return table;
 }
 
-/** The checksum of `bytes`: 0 .. 2^32-1. */
-export function crc32(bytes: Uint8Array): number {
+/** CRC-32 of bytes: 0 .. 2^32-1. `before`: that of what lies in front of them. `crc32` of `node:zlib` is one, ten times as fast. */
+export type Checksum = (bytes: Uint8Array, before?: number) => number;
+
+export const crc32: Checksum = (bytes, before = 0) => {
   const table = TABLE;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { length } = bytes;
   const whole = length - (length % 8);
-  let crc = -1;
+  let crc = ~before;
   let at = 0;
   for (; at < whole; at += 8) {
     const low = crc ^ view.getInt32(at, true);
@@ -41,4 +43,4 @@ export function crc32(bytes: Uint8Array): number {
   }
   for (; at < length; at++) crc = (crc >>> 8) ^ table[(crc ^ bytes[at]!) & 0xff]!;
   return ~crc >>> 0;
-}
+};

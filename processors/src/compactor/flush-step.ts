@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { crc32 } from 'node:zlib';
 import type { BlockStore, EventLog } from '@playhead/ports';
 import type { Chain, Flush, FlushBlock, Offset, Rejected } from '@playhead/schemas';
-import { encodeBlock, extendsChain, nextOffset } from '@playhead/schemas';
+import { blockParts, extendsChain, nextOffset } from '@playhead/schemas';
 import { compressPiece } from '@playhead/uploads';
 import { readUpTo } from '../runtime/read-up-to.ts';
 import type { Runtime } from '../runtime/retry.ts';
@@ -42,14 +43,14 @@ export async function buildFlush(pending: PendingFlush, chain: Chain, writer: st
   let objectBytes = 0;
   for (const session of pending.sessions) {
     await setImmediate();
-    const { summary, block, spoiled } = encodeSession(session, (frames) => encodeBlock(frames, compressPiece));
+    const { summary, block, spoiled } = encodeSession(session, (frames) => blockParts(frames, compressPiece, crc32));
     const { projectId, sessionId } = session;
     for (const upload of spoiled) rejected.push(rejectedOf(upload, { projectId, sessionId, partition, rejectedAtMs: nowMs }));
-    const length = block?.bytes.length ?? 0;
+    const length = block?.length ?? 0;
     const place = { blockOffset: length === 0 ? 0 : objectBytes, blockLength: length };
     blocks.push({ ...summary, ...place, frameIndex: block?.frameIndex ?? new Uint8Array() });
     if (block === null) continue;
-    parts.push(block.bytes);
+    for (const part of block.parts) parts.push(part);
     objectBytes += length;
   }
   const object = concat(parts, objectBytes);

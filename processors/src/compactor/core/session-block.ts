@@ -1,16 +1,16 @@
-import type { Offset, PositionedFrame } from '@playhead/schemas';
+import type { BlockParts, Offset, PositionedFrame } from '@playhead/schemas';
 import type { PendingSession, PendingUpload } from './pending-flush.ts';
 import type { SessionSummary } from './session-summary.ts';
 import { summarise } from './session-summary.ts';
 
-/** `encodeBlock` of schemas with its compressor. */
-export type EncodeBlock = (frames: readonly PositionedFrame[]) => { readonly bytes: Uint8Array; readonly frameIndex: Uint8Array };
+/** `blockParts` of schemas with its compressor and checksum. */
+export type EncodeBlock = (frames: readonly PositionedFrame[]) => BlockParts;
 
 /** One session's part of a flush. */
 export interface SessionBlock {
   readonly summary: SessionSummary;
   /** null when the uploads had no frame. */
-  readonly block: { readonly bytes: Uint8Array; readonly frameIndex: Uint8Array } | null;
+  readonly block: BlockParts | null;
   /** Uploads whose frames no block takes: their frames were left out. */
   readonly spoiled: readonly SpoiledUpload[];
 }
