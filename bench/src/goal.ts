@@ -10,7 +10,7 @@ export interface Goal {
   /** Measured over baseline. */
   readonly ratio: number;
   /** Nothing where the figure is only told. */
-  readonly bound?: { readonly atMost: number } | { readonly atLeast: number };
+  readonly bound?: { readonly atMost: number } | { readonly atLeast: number } | undefined;
 }
 
 function isReached(ratio: number, bound: NonNullable<Goal['bound']>): boolean {
