@@ -1,17 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs';
 import * as zlib from 'node:zlib';
 import type { Compress, Decompress, PositionedFrame } from '@playhead/schemas';
 import { decodeBlock, decodeFrameIndex, encodeBlock, LIMITS, toOffset } from '@playhead/schemas';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
+import type { RrwebEvent } from './workload.ts';
+import { recordedEvents } from './workload.ts';
 
-const RECORDING = new URL('../../../shared/recordings/rrweb-demo-81s.json', import.meta.url);
 const ROUNDS = 15;
-
-interface RrwebEvent {
-  readonly type: number;
-  readonly timestamp: number;
-}
 
 const zstd = (level: number): Compress => {
   const options = { params: { [zlib.constants.ZSTD_c_compressionLevel]: level } };
@@ -43,8 +38,7 @@ const CODECS: readonly (readonly [string, Compress, Decompress])[] = [
  * every codec. The baseline is `gzip 6`. Figures of one run are in docs/decisions/0001-block-codec.md.
  */
 export async function benchBlockCodec(): Promise<BenchTable> {
-  if (!existsSync(RECORDING)) throw new Error('the shared recording rrweb-demo-81s.json is not beside the repository');
-  const flushes = flushesOf(JSON.parse(readFileSync(RECORDING, 'utf8')) as RrwebEvent[]);
+  const flushes = flushesOf(recordedEvents());
   const rawBytes = flushes.flat().reduce((sum, frame) => sum + frame.payload.length, 0);
   const rows = CODECS.map(([name, compress, decompress]) => {
     const blocks = flushes.map((frames) => encodeBlock(frames, compress));

@@ -56,12 +56,8 @@ export interface BlockParts {
 }
 
 /** {@link blockParts}, put together. */
-export function encodeBlock(
-  frames: readonly PositionedFrame[],
-  compress: Compress,
-  checksum: Checksum = crc32,
-): { bytes: Uint8Array; frameIndex: Uint8Array } {
-  const { parts, length, frameIndex } = blockParts(frames, compress, checksum);
+export function encodeBlock(frames: readonly PositionedFrame[], compress: Compress): { bytes: Uint8Array; frameIndex: Uint8Array } {
+  const { parts, length, frameIndex } = blockParts(frames, compress, crc32);
   return { bytes: concat(parts, length), frameIndex };
 }
 
