@@ -9,6 +9,8 @@ import { createInterface } from 'node:readline';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const START_MS_MAX = 150_000;
+/** Processes are started hundreds of times: what Node compiled once is kept, which saves a third of a start's CPU. */
+const ENV = { ...process.env, NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'compiled') };
 
 export interface ServerOptions {
   readonly data: string;
@@ -80,7 +82,10 @@ function awaited<Up>(said: Promise<string>, up: (said: string) => Up): Promise<U
 
 /** Launches the program with `flags`; `said` is what it prints that `sign` matches. */
 function launch(flags: readonly string[], sign: RegExp): Process & { readonly said: Promise<string> } {
-  const child = spawn(process.execPath, [join(ROOT, 'server', 'src', 'main.ts'), ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [join(ROOT, 'server', 'src', 'main.ts'), ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: ENV,
+  });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
@@ -125,7 +130,8 @@ export async function runCommand(
   args: readonly string[],
   killAt?: RegExp,
 ): Promise<{ readonly code: number | null; readonly output: string }> {
-  const child = spawn(process.execPath, [join(ROOT, 'server', 'src', command, 'main.ts'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const main = join(ROOT, 'server', 'src', command, 'main.ts');
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: ENV });
   let output = '';
   const take = (text: string): void => {
     output += text;

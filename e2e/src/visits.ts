@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const VISIT_INTERVAL_MS = 40;
+const VISIT_INTERVAL_MS = 100;
 
 /** Those who come and go, and those who stay until they are sent away, all the time. */
 export interface Visits {

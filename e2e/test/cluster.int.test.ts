@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { noContainers } from '@playhead/containers';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Cluster, Member, Role } from '../src/cluster.ts';
@@ -19,6 +20,9 @@ const FROZEN_MS = 30_000;
 /** Visitors of the shop at once: a page is cut off only when somebody asks for it at the wrong moment. */
 const SHOPPERS = 5;
 
+/** Lines of each process that are shown of a test that failed. */
+const LAST_LINES = 40;
+
 /** Sessions in every partition, each with somebody who has watched it from its start. */
 interface Load {
   readonly phones: readonly Phone[];
@@ -32,7 +36,7 @@ interface Load {
 describe.runIf(noContainers === '')(
   `a cluster: two processes of each role on Kafka, S3 and ClickHouse, behind one address${noContainers && ` (${noContainers})`}`,
   () => {
-    vi.setConfig({ testTimeout: 150_000 });
+    vi.setConfig({ testTimeout: 300_000 });
     let cluster: Cluster;
 
     const running = (role: Role): readonly Member[] => cluster.members(role).filter((member) => member.runs);
@@ -42,8 +46,9 @@ describe.runIf(noContainers === '')(
       cluster = await openCluster(FLAGS);
     }, 240_000);
 
-    /** Also after a test that failed in the middle. */
-    afterEach(async () => {
+    /** Also after a test that failed in the middle: then what the processes said last is shown. */
+    afterEach(async ({ task }) => {
+      if (task.result?.state === 'fail') process.stderr.write(lastWordsOf(cluster));
       for (const role of ROLES) {
         const [first, second, third] = cluster.members(role) as [Member, Member, Member];
         await Promise.all([first.start(), second.start(), third.kill()]);
@@ -94,7 +99,7 @@ describe.runIf(noContainers === '')(
             const { blocks } = (await answer.json()) as { readonly blocks: readonly { readonly frames: readonly unknown[] }[] };
             expect(blocks.reduce((sum, block) => sum + block.frames.length, 0)).toBeGreaterThanOrEqual(frames);
           },
-          { timeout: 60_000, interval: 200 },
+          { timeout: 120_000, interval: 200 },
         );
       }
     }
@@ -225,3 +230,9 @@ describe.runIf(noContainers === '')(
     });
   },
 );
+
+function lastWordsOf(cluster: Cluster): string {
+  const members = ROLES.flatMap((role) => cluster.members(role));
+  const texts = members.map(({ role, url, log }) => `-- ${role} at ${url}\n${log().split('\n').slice(-LAST_LINES).join('\n')}`);
+  return `${texts.join('\n')}\n`;
+}
