@@ -233,6 +233,6 @@ describe.runIf(noContainers === '')(
 
 function lastWordsOf(cluster: Cluster): string {
   const members = ROLES.flatMap((role) => cluster.members(role));
-  const texts = members.map(({ role, url, log }) => `-- ${role} at ${url}\n${log().split('\n').slice(-LAST_LINES).join('\n')}`);
+  const texts = members.map((member) => `-- ${member.role} at ${member.url}\n${member.log().split('\n').slice(-LAST_LINES).join('\n')}`);
   return `${texts.join('\n')}\n`;
 }

@@ -1,8 +1,5 @@
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import type { BodyCodec, BodyFormat } from '@playhead/schemas';
-import { LIMITS } from '@playhead/schemas';
-import { inflateBodyAsync } from '@playhead/uploads';
+import { inflateBodyAsync, inflateSound } from '@playhead/uploads';
 import type { InflatedBody } from './core/judge-body.ts';
 import { codecOf, formatOf, judgeBody } from './core/judge-body.ts';
 import type { UploadFields } from './core/upload-request.ts';
@@ -43,21 +40,9 @@ export class BodyCheck {
       return { codec, format, epochMs, frames, inflatedBytes: inflated.bytes.length };
     };
     const checked = await this.#checks.take(async () => {
-      const inflated = await inflateSound(codec, body);
-      return inflated && judge(inflated);
+      const bytes = await inflateSound(codec, body);
+      return bytes && judge({ bytes, fault: null });
     });
     return checked ?? this.#salvages.take(async () => judge(await inflateBodyAsync(codec, body)));
-  }
-}
-
-const gunzipOnPool = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
-
-/** The inflated body; undefined when there is something wrong with it. */
-async function inflateSound(codec: BodyCodec, body: Uint8Array): Promise<InflatedBody | undefined> {
-  if (codec === 'identity') return inflateBodyAsync(codec, body);
-  try {
-    return { bytes: await gunzipOnPool(body, { maxOutputLength: LIMITS.uploadInflatedBytesMax }), fault: null };
-  } catch {
-    return undefined;
   }
 }

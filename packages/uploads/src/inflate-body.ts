@@ -1,4 +1,5 @@
-import { gunzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gunzip, gunzipSync } from 'node:zlib';
 import type { BodyCodec, BodyFault, ErrorCode } from '@playhead/schemas';
 import { ERROR_CODES, LIMITS } from '@playhead/schemas';
 import { gunzipSalvage } from './gunzip-salvage.ts';
@@ -26,7 +27,7 @@ const SMALL_INFLATED_BYTES_MAX = 1024 * 1024;
  */
 export async function inflateBodyAsync(codec: BodyCodec, body: Uint8Array): Promise<InflatedBody> {
   if (codec === 'identity') return identity(body);
-  const small = body.length <= SMALL_BODY_BYTES_MAX ? inflateSmall(body) : undefined;
+  const small = inflateSmall(body);
   if (small !== undefined) return { bytes: small, fault: null };
   const { bytes, refusal } = await gunzipSalvage(body, LIMITS.uploadInflatedBytesMax);
   if (refusal === null) return { bytes, fault: null };
@@ -35,14 +36,34 @@ export async function inflateBodyAsync(codec: BodyCodec, body: Uint8Array): Prom
   return { bytes, fault: inflateFault('corrupt_codec', bytes.length, `gzip: ${refusal.message}`) };
 }
 
-/** The inflated body; undefined when it is not sound, or not small inside. */
-function inflateSmall(body: Uint8Array): Uint8Array | undefined {
+/**
+ * The same of a body with nothing wrong; undefined for any other, at the price of one attempt: nothing is salvaged.
+ */
+export async function inflateSound(codec: BodyCodec, body: Uint8Array): Promise<Uint8Array | undefined> {
+  if (codec === 'identity') return body.length <= LIMITS.uploadInflatedBytesMax ? body : undefined;
+  const small = inflateSmall(body);
+  if (small !== undefined) return small;
   try {
-    const { buffer, byteOffset, byteLength } = gunzipSync(body, { maxOutputLength: SMALL_INFLATED_BYTES_MAX });
-    return new Uint8Array(buffer, byteOffset, byteLength);
+    return plain(await gunzipOnPool(body, { maxOutputLength: LIMITS.uploadInflatedBytesMax }));
   } catch {
     return undefined;
   }
+}
+
+const gunzipOnPool = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
+
+/** The inflated body; undefined when it is not sound, or not small. */
+function inflateSmall(body: Uint8Array): Uint8Array | undefined {
+  if (body.length > SMALL_BODY_BYTES_MAX) return undefined;
+  try {
+    return plain(gunzipSync(body, { maxOutputLength: SMALL_INFLATED_BYTES_MAX }));
+  } catch {
+    return undefined;
+  }
+}
+
+function plain({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function identity(body: Uint8Array): InflatedBody {
