@@ -1,6 +1,7 @@
 import * as zlib from 'node:zlib';
 import type { Compress, Decompress, PositionedFrame } from '@playhead/schemas';
 import { decodeBlock, decodeFrameIndex, encodeBlock, LIMITS, toOffset } from '@playhead/schemas';
+import type { Run } from './run.ts';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
 import type { RrwebEvent } from './workload.ts';
@@ -37,18 +38,20 @@ const CODECS: readonly (readonly [string, Compress, Decompress])[] = [
  * Which codec for the text pieces of a block? Lays a real recording out as the blocks that the compactor would write (10 s each) with
  * every codec. The baseline is `gzip 6`. Figures of one run are in docs/decisions/0001-block-codec.md.
  */
-export async function benchBlockCodec(): Promise<BenchTable> {
+export async function benchBlockCodec({ quick, progress }: Run): Promise<BenchTable> {
+  const rounds = quick ? 1 : ROUNDS;
   const flushes = flushesOf(recordedEvents());
   const rawBytes = flushes.flat().reduce((sum, frame) => sum + frame.payload.length, 0);
   const rows = CODECS.map(([name, compress, decompress]) => {
+    progress(name);
     const blocks = flushes.map((frames) => encodeBlock(frames, compress));
     const bytes = blocks.flatMap((block) => decodeFrameIndex(block.frameIndex).pieces).reduce((sum, piece) => sum + piece.length, 0);
-    const encodeMs = medianMs(() => flushes.forEach((frames) => encodeBlock(frames, compress)));
-    const decodeMs = medianMs(() => blocks.forEach((block) => decodeBlock(block.bytes, decompress)));
+    const encodeMs = medianMs(rounds, () => flushes.forEach((frames) => encodeBlock(frames, compress)));
+    const decodeMs = medianMs(rounds, () => blocks.forEach((block) => decodeBlock(block.bytes, decompress)));
     return [name, String(bytes), (rawBytes / bytes).toFixed(2), encodeMs.toFixed(2), decodeMs.toFixed(2)];
   });
   return {
-    about: `${flushes.flat().length} events, ${rawBytes} bytes, ${flushes.length} blocks; median of ${ROUNDS} rounds`,
+    about: `${flushes.flat().length} events, ${rawBytes} bytes, ${flushes.length} blocks; median of ${rounds} rounds`,
     columns: ['codec', 'pieces, bytes', 'ratio', 'encode, ms', 'decode, ms'],
     rows,
   };
@@ -73,9 +76,9 @@ function flushesOf(events: readonly RrwebEvent[]): PositionedFrame[][] {
   return [...flushes.values()];
 }
 
-function medianMs(run: () => void): number {
+function medianMs(rounds: number, run: () => void): number {
   return median(
-    Array.from({ length: ROUNDS }, () => {
+    Array.from({ length: rounds }, () => {
       const began = performance.now();
       run();
       return performance.now() - began;

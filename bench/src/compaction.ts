@@ -9,6 +9,7 @@ import { memoryBlocks, memoryLog, silentLogger } from '@playhead/testkit';
 import { compressSync } from 'snappy';
 import type { Goal } from './goal.ts';
 import { goalTable } from './goal.ts';
+import type { Run } from './run.ts';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
 import type { RrwebEvent } from './workload.ts';
@@ -28,7 +29,7 @@ interface Work {
  * What one processor pays for an upload until it is in a durable block, in CPU-seconds (all threads) per GB that came in, and what then is
  * at rest. The log is in memory, records are decoded as the log of one process does; objects go nowhere.
  */
-export async function benchCompaction(quick: boolean): Promise<BenchTable> {
+export async function benchCompaction({ quick, progress }: Run): Promise<BenchTable> {
   const rounds = quick ? 1 : 5;
   const pictures = Array.from({ length: quick ? 40 : 1_200 }, (_, counter) => pictureUpload(`phone-${counter % 20}`, counter));
   const recorded = recordedEvents();
@@ -37,6 +38,7 @@ export async function benchCompaction(quick: boolean): Promise<BenchTable> {
   const sessions = quick ? 5 : 300;
 
   const goals: Goal[] = [];
+  progress('pictures');
   const picturesOurs = await middle(rounds, () => compacted(pictures, totalOf(pictures)));
   const picturesInflated = await middle(rounds, () => inflated(pictures));
   goals.push(cpuGoal('pictures: bundles of 3, inflated and discarded', picturesOurs, picturesInflated, 1.5));
@@ -45,6 +47,7 @@ export async function benchCompaction(quick: boolean): Promise<BenchTable> {
     ['DOM of our recorder', batches, 8],
     ['DOM with gzip inside of JSON', foreign, 5],
   ] as const) {
+    progress(name);
     // The same events for both: a GB is one of events as JSON.
     const bytes = sessions * sent.flat().reduce((sum, event) => sum + Buffer.byteLength(JSON.stringify(event)), 0);
     const uploads = each(sessions, (session) => sent.map((batch, counter) => ourUpload(`session-${session}`, counter, batch)));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { openLmdbLog } from '@playhead/log-lmdb';
 import type { Upload } from '@playhead/schemas';
 import { avroCodec } from '@playhead/schemas/records';
+import type { Run } from './run.ts';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
 
@@ -17,14 +18,16 @@ const ROUNDS = 3;
  * Durable appends a second: the LMDB log beside a plain file that takes the same bodies, 32 at a time, one `write` and one `fdatasync`
  * for each such group: what a log with ideal group commit would cost on this disk.
  */
-export async function benchLogAppend(): Promise<BenchTable> {
+export async function benchLogAppend({ quick, progress }: Run): Promise<BenchTable> {
+  const [totalBytes, rounds] = quick ? [TOTAL_BYTES / 16, 1] : [TOTAL_BYTES, ROUNDS];
   const rows: string[][] = [];
   for (const bodyBytes of BODY_BYTES) {
-    const appends = Math.floor(TOTAL_BYTES / bodyBytes);
+    const appends = Math.floor(totalBytes / bodyBytes);
     const bodies = Array.from({ length: IN_FLIGHT }, () => new Uint8Array(randomBytes(bodyBytes)));
     const file: number[] = [];
     const log: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
+      progress(`${bodyBytes / 1024} KB, round ${round + 1} of ${rounds}`);
       file.push(appends / (await timed((folder) => writeFile(folder, bodies, appends))));
       log.push(appends / (await timed((folder) => appendToLog(folder, bodies, appends))));
     }
@@ -37,7 +40,7 @@ export async function benchLogAppend(): Promise<BenchTable> {
     ]);
   }
   return {
-    about: `durable appends, ${IN_FLIGHT} in flight, ${TOTAL_BYTES / 2 ** 20} MiB a round, median of ${ROUNDS} rounds`,
+    about: `durable appends, ${IN_FLIGHT} in flight, ${totalBytes / 2 ** 20} MiB a round, median of ${rounds} rounds`,
     columns: ['body', 'log, appends/s', 'log, MB/s', 'plain file, appends/s', 'log : plain file'],
     rows,
   };

@@ -1,45 +1,51 @@
-import { execFileSync } from 'node:child_process';
-import { cpus } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchBlockCodec } from './block-codec.ts';
+import { circumstances } from './circumstances.ts';
 import type { Part } from './cluster/bench-cluster.ts';
 import { benchCluster, PARTS } from './cluster/bench-cluster.ts';
 import { benchCompaction } from './compaction.ts';
 import { benchFanOut } from './fan-out/bench-fan-out.ts';
+import { summaryTable } from './goal.ts';
 import { benchIngest } from './ingest/bench-ingest.ts';
 import { benchKafkaProduce, benchKafkaRead } from './kafka-client.ts';
 import { benchLive } from './live/bench-live.ts';
 import { benchLogAppend } from './log-append.ts';
+import { circumstancesText, resultText, tableText } from './results.ts';
+import type { Run } from './run.ts';
 import type { BenchTable } from './table.ts';
-import { printed } from './table.ts';
 
-/** Answers a table, or hands over each of several when it is there. */
-type Bench = (report: (table: BenchTable) => void, quick: boolean) => Promise<BenchTable | void>;
+/** Answers its table, or reports several. */
+type Bench = (run: Run) => Promise<BenchTable | void>;
 
 /** Every benchmark by name. Machines are noisy: read ratios, not times. */
 const BENCHES: Readonly<Record<string, Bench>> = {
   'block-codec': benchBlockCodec,
   'log-append': benchLogAppend,
-  ingest: (_, quick) => benchIngest(quick),
-  live: (_, quick) => benchLive(quick),
-  'fan-out': (_, quick) => benchFanOut(quick),
-  compaction: (_, quick) => benchCompaction(quick),
+  ingest: benchIngest,
+  live: benchLive,
+  'fan-out': benchFanOut,
+  compaction: benchCompaction,
   kafka: benchKafkaProduce,
   'kafka-read': benchKafkaRead,
-  cluster: (report) => benchCluster(PARTS, report),
+  cluster: ({ report }) => benchCluster(PARTS, report),
 };
 
 /** Parts of `cluster`, run when they are named. */
 const ALONE: Readonly<Record<string, Bench>> = Object.fromEntries(
-  PARTS.map((part: Part): [string, Bench] => [`cluster-${part}`, (report) => benchCluster([part], report)]),
+  PARTS.map((part: Part): [string, Bench] => [`cluster-${part}`, ({ report }) => benchCluster([part], report)]),
 );
+
+const RESULTS = fileURLToPath(new URL('../results/', import.meta.url));
 
 const { positionals: names, values } = parseArgs({
   allowPositionals: true,
-  // So small that it shows only that the benchmark runs.
   options: { quick: { type: 'boolean', default: false } },
 });
+const { quick } = values;
 const all = { ...BENCHES, ...ALONE };
 const unknown = names.filter((name) => !(name in all));
 if (unknown.length > 0) {
@@ -47,19 +53,44 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const commit = execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
-process.stdout.write(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, commit ${commit}\n`);
+const began = performance.now();
+const under = circumstances(Date.now());
+process.stdout.write(`${circumstancesText(under)}\n`);
+const measured: [name: string, table: BenchTable][] = [];
 for (const [name, bench] of Object.entries(names.length > 0 ? all : BENCHES)) {
   if (names.length > 0 && !names.includes(name)) continue;
-  process.stdout.write(`\n${name} ...\n`);
+  process.stdout.write(`\n## ${name}\n`);
   try {
-    const table = await bench(report, values.quick);
-    if (table) report(table);
+    const tables = await tablesOf(name, bench);
+    measured.push(...tables.map((table): [string, BenchTable] => [name, table]));
+    if (!quick) keep(name, tables);
   } catch (error) {
     process.stdout.write(`left out: ${error instanceof Error ? error.message : String(error)}\n`);
+    // What was asked for by its name is missed.
+    if (names.length > 0) process.exitCode = 1;
   }
 }
+const summary = summaryTable(measured);
+if (summary.rows.length > 0) process.stdout.write(`\n## Summary\n\n${tableText(summary)}\n`);
 
-function report(table: BenchTable): void {
-  process.stdout.write(`\n${table.about}\n\n${printed(table)}\n`);
+async function tablesOf(name: string, bench: Bench): Promise<readonly BenchTable[]> {
+  const tables: BenchTable[] = [];
+  const report = (table: BenchTable): void => {
+    tables.push(table);
+    process.stdout.write(`\n${tableText(table)}\n`);
+  };
+  const progress = (what: string): void => {
+    const seconds = ((performance.now() - began) / 1000).toFixed(0);
+    process.stderr.write(`${seconds.padStart(5)} s  ${name}: ${what}\n`);
+  };
+  const table = await bench({ quick, progress, report });
+  if (table) report(table);
+  return tables;
+}
+
+function keep(name: string, tables: readonly BenchTable[]): void {
+  mkdirSync(RESULTS, { recursive: true });
+  const file = `${RESULTS}${name}.md`;
+  writeFileSync(file, resultText(name, under, tables));
+  process.stdout.write(`\nkept in ${relative(process.cwd(), file)}\n`);
 }

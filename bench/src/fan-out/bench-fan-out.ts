@@ -10,6 +10,7 @@ import type { Target } from '../cluster/target.ts';
 import { withOneProcess } from '../cluster/target.ts';
 import type { Goal } from '../goal.ts';
 import { goalTable } from '../goal.ts';
+import type { Run } from '../run.ts';
 import type { BenchTable } from '../table.ts';
 import { median } from '../table.ts';
 
@@ -26,8 +27,8 @@ interface FanOut {
  * Messages that reach viewers, as fast as they are taken: one session with many viewers, and many sessions with one each. Beside a bare `ws`
  * server that sends what is posted to it. Server, recorder and viewers share the machine.
  */
-export async function benchFanOut(quick: boolean): Promise<BenchTable> {
-  const viewers = quick ? 50 : 1_000;
+export async function benchFanOut({ quick, progress }: Run): Promise<BenchTable> {
+  const viewers = quick ? 20 : 1_000;
   const [seconds, rounds] = quick ? [0.5, 1] : [6, 3];
   const goals: Goal[] = [];
   for (const [what, sessions, underWay] of [
@@ -37,6 +38,7 @@ export async function benchFanOut(quick: boolean): Promise<BenchTable> {
     const ours: FanOut[] = [];
     const bare: FanOut[] = [];
     for (let round = 0; round < rounds; round++) {
+      progress(`${what}, round ${round + 1} of ${rounds}`);
       bare.push(
         await withScript('bare-broadcast', new URL('./bare-broadcast.ts', import.meta.url), (at) =>
           fanOut(at, sessions, viewers, underWay, seconds),

@@ -9,6 +9,7 @@ import type { Target } from '../cluster/target.ts';
 import { withOneProcess } from '../cluster/target.ts';
 import type { Goal } from '../goal.ts';
 import { goalTable } from '../goal.ts';
+import type { Run } from '../run.ts';
 import type { BenchTable } from '../table.ts';
 import { median, quantile } from '../table.ts';
 
@@ -27,20 +28,21 @@ const LATE_MS = 50;
  * Uploads that one process acknowledges durably (everything in it: compaction and catalog, too), beside a bare Fastify route that reads
  * the same bodies and answers 204; 64 requests under way. Server and load share the machine.
  */
-export async function benchIngest(quick: boolean): Promise<BenchTable> {
+export async function benchIngest({ quick, progress }: Run): Promise<BenchTable> {
   const [warmS, loopS, soakS, rounds] = quick ? [0.2, 0.5, 0.5, 1] : [2, 6, 20, 3];
   const goals: Goal[] = [];
   await withOneProcess(async (ours) =>
     withScript('bare Fastify route', new URL('./bare-fastify.ts', import.meta.url), async (bare) => {
-      for (const [bytes, count] of SIZES) {
+      for (const [bytes, count] of quick ? SIZES.slice(0, 2) : SIZES) {
         const bodies = makeBodies(quick ? 8 : count, bytes);
+        const name = bytes < 1e6 ? `${bytes / 1000} KB` : `${bytes / 1e6} MB`;
         const perS: { ours: number[]; bare: number[] } = { ours: [], bare: [] };
         for (let round = 0; round < rounds; round++) {
+          progress(`uploads of ${name}, round ${round + 1} of ${rounds}`);
           perS.bare.push(await maximum(bare, bodies, warmS, loopS));
           perS.ours.push(await maximum(ours, bodies, warmS, loopS));
         }
         const [most, baseline] = [median(perS.ours), median(perS.bare)];
-        const name = bytes < 1e6 ? `${bytes / 1000} KB` : `${bytes / 1e6} MB`;
         goals.push({
           what: `uploads of ${name} acknowledged durably`,
           measured: `${most.toFixed(0)}/s`,
@@ -48,6 +50,7 @@ export async function benchIngest(quick: boolean): Promise<BenchTable> {
           ratio: most / baseline,
           ...(bytes < 1e6 ? { bound: { atLeast: 0.6 } } : {}),
         });
+        progress(`uploads of ${name} at ${SHARE * 100} % for ${soakS} s`);
         const before = residentMb(ours.pids[0] ?? 0);
         const p99 = await latencyMs(ours, bodies, SHARE * most, soakS);
         const after = residentMb(ours.pids[0] ?? 0);

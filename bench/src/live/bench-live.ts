@@ -15,6 +15,7 @@ import { WebSocket } from 'ws';
 import { makeBodies } from '../cluster/bodies.ts';
 import type { Goal } from '../goal.ts';
 import { goalTable } from '../goal.ts';
+import type { Run } from '../run.ts';
 import type { BenchTable } from '../table.ts';
 import { quantile } from '../table.ts';
 
@@ -27,8 +28,9 @@ const PROJECT = 'bench';
  * From the log to a viewer's socket: for each upload, how much later a viewer has its frames than a bare tail of the log, which does nothing, has
  * its record. LMDB; appends, tail, gateway and viewer are in one process, so each holds up the other.
  */
-export async function benchLive(quick: boolean): Promise<BenchTable> {
+export async function benchLive({ quick, progress }: Run): Promise<BenchTable> {
   const seconds = quick ? 1 : 20;
+  progress(`${PER_S} uploads/s for ${seconds} s`);
   const { added, bare } = await measure(seconds);
   const at = (values: readonly number[], share: number): number =>
     quantile(
