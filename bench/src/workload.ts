@@ -23,9 +23,12 @@ const PICTURES_IN_BUNDLE = 3;
 const PICTURE_BYTES = 40_000;
 const START_MS = 1_750_000_000_000;
 
+/** Why nothing can be made of the shared recording here; '' when it can. */
+export const noRecording = existsSync(RECORDING) ? '' : 'the shared recording rrweb-demo-81s.json is not beside the repository';
+
 /** The events of the shared recording of a real page: 81 s. @throws {Error} when it is not beside the repository */
 export function recordedEvents(): RrwebEvent[] {
-  if (!existsSync(RECORDING)) throw new Error('the shared recording rrweb-demo-81s.json is not beside the repository');
+  if (noRecording) throw new Error(noRecording);
   return JSON.parse(readFileSync(RECORDING, 'utf8')) as RrwebEvent[];
 }
 
