@@ -1,12 +1,11 @@
 import process from 'node:process';
 import { gunzipSync } from 'node:zlib';
-import type { BlockStore, EventLog } from '@playhead/ports';
-import { systemClock } from '@playhead/ports';
-import { BufferBudget, Compactor, DEFAULT_SETTINGS } from '@playhead/processors';
+import type { EventLog } from '@playhead/ports';
 import type { Upload } from '@playhead/schemas';
 import { avroCodec } from '@playhead/schemas/records';
-import { memoryBlocks, memoryLog, silentLogger } from '@playhead/testkit';
+import { memoryLog } from '@playhead/testkit';
 import { compressSync } from 'snappy';
+import { withCompactor } from './compacting.ts';
 import type { Goal } from './goal.ts';
 import { goalTable } from './goal.ts';
 import type { Run } from './run.ts';
@@ -112,26 +111,12 @@ async function logOf(uploads: readonly Upload[]): Promise<EventLog> {
 async function compacted(uploads: readonly Upload[], bytesIn: number): Promise<Work> {
   const log = await logOf(uploads);
   let bytesOut = 0;
-  const blocks: BlockStore = {
-    ...memoryBlocks(),
-    async put(_, bytes) {
-      bytesOut += bytes.length;
-      return Promise.resolve('created');
-    },
-  };
-  const settings = { ...DEFAULT_SETTINGS, checkpointEveryFlushes: Number.MAX_SAFE_INTEGER };
-  const budget = new BufferBudget(settings.bufferBytesMax);
-  const cpuSeconds = await cpuSecondsOf(async () => {
-    const stop = new AbortController();
-    const compactor = new Compactor(
-      { log, blocks, clock: systemClock, logger: silentLogger, random: Math.random, writer: 'bench', budget, settings },
-      0,
-    );
-    const running = compactor.run(stop.signal);
-    await compactor.flushNow();
-    stop.abort();
-    await running;
-  });
+  const cpuSeconds = await cpuSecondsOf(() =>
+    withCompactor(log, async (flush, stored) => {
+      await flush();
+      bytesOut = stored.bytes;
+    }),
+  );
   await log.close();
   return { bytesIn, bytesOut, cpuSeconds };
 }

@@ -8,6 +8,7 @@ import { circumstances } from './circumstances.ts';
 import type { Part } from './cluster/bench-cluster.ts';
 import { benchCluster, PARTS } from './cluster/bench-cluster.ts';
 import { benchCompaction } from './compaction.ts';
+import { benchSessionHour } from './cost/session-hour.ts';
 import { benchFanOut } from './fan-out/bench-fan-out.ts';
 import { summaryTable } from './goal.ts';
 import { benchIngest } from './ingest/bench-ingest.ts';
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   live: benchLive,
   'fan-out': benchFanOut,
   compaction: benchCompaction,
+  'session-hour': benchSessionHour,
   kafka: benchKafkaProduce,
   'kafka-read': benchKafkaRead,
   cluster: ({ report }) => benchCluster(PARTS, report),

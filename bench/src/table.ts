@@ -20,7 +20,7 @@ export function quantile(ascending: readonly number[], share: number): number {
 }
 
 /** The table as Markdown. */
-export function printed(table: BenchTable): string {
+export function printed(table: Omit<BenchTable, 'about'>): string {
   const widths = table.columns.map((column, at) => Math.max(column.length, ...table.rows.map((row) => row[at]?.length ?? 0)));
   const line = (cells: readonly string[]): string => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`;
   return [line(table.columns), line(widths.map((width) => '-'.repeat(width))), ...table.rows.map(line)].join('\n');

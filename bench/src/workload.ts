@@ -19,9 +19,10 @@ const META = 4;
 const MUTATION = 0;
 /** What a recorder of a page that nobody watches gathers before it uploads, ms. */
 const BATCH_MS = 5_000;
-const PICTURES_IN_BUNDLE = 3;
+/** A picture a second. */
+export const PICTURES_IN_BUNDLE = 3;
 const PICTURE_BYTES = 40_000;
-const START_MS = 1_750_000_000_000;
+export const START_MS = 1_750_000_000_000;
 
 /** Why nothing can be made of the shared recording here; '' when it can. */
 export const noRecording = existsSync(RECORDING) ? '' : 'the shared recording rrweb-demo-81s.json is not beside the repository';
@@ -30,6 +31,17 @@ export const noRecording = existsSync(RECORDING) ? '' : 'the shared recording rr
 export function recordedEvents(): RrwebEvent[] {
   if (noRecording) throw new Error(noRecording);
   return JSON.parse(readFileSync(RECORDING, 'utf8')) as RrwebEvent[];
+}
+
+/** The recorded events again and again, each time as if the page were opened anew, until a session is so long. */
+export function longVisit(events: readonly RrwebEvent[], beganMs: number, durationMs: number): RrwebEvent[] {
+  const [first, last] = [events.at(0), events.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const pageMs = last.timestamp - first.timestamp + 1;
+  const visit: RrwebEvent[] = [];
+  for (let page = 0; page * pageMs < durationMs; page++)
+    for (const event of events) visit.push({ ...event, timestamp: event.timestamp - first.timestamp + beganMs + page * pageMs });
+  return visit.filter(({ timestamp }) => timestamp < beganMs + durationMs);
 }
 
 /** Events as they are sent together. */
