@@ -16,6 +16,7 @@ export * from './ids.ts';
 export * from './image-info.ts';
 export * from './limits.ts';
 export * from './marks.ts';
+export * from './merge-chain.ts';
 export * from './native-door.ts';
 export * from './position.ts';
 export * from './records/types.ts';

@@ -1,11 +1,11 @@
-import type { Flush, FlushBlock, Offset, Partition, Position, SessionFact, SessionInfo, Signal } from '@playhead/schemas';
+import type { Flush, FlushBlock, Merge, Offset, Partition, Position, SessionFact, SessionInfo, Signal } from '@playhead/schemas';
 
 /**
  * What is known of sessions, for lists, players and analysts. A projection of the log: everything in it can be rebuilt, but
  * for who watched what (`recordView`). Rules: SPEC.md (CA...).
  *
- * Writers call in log order per partition and only with valid flushes (the chain rule is the caller's); repeating a call,
- * also from two processes at once, changes nothing.
+ * Writers call in log order per partition and only with valid flushes and merges (which are valid is the caller's part);
+ * repeating a call, also from two processes at once, changes nothing.
  */
 export interface Catalog {
   /** Creates or upgrades the tables. Safe to call by many processes at once. */
@@ -22,6 +22,15 @@ export interface Catalog {
    */
   applyFlush(flush: Flush, flushesNext: Offset, signals: readonly SignalRow[]): Promise<void>;
 
+  /**
+   * Takes over one valid merge: `blocks` answers its blocks in the place of those that they replace, as soon as it knows the
+   * flushes of all of these. Counts of sessions do not change by it.
+   *
+   * @param mergesNext where to read `playhead.merges` on after this merge
+   * @param signals of all blocks of the merge: those of a flush whose object is gone were not to be had
+   */
+  applyMerge(merge: Merge, mergesNext: Offset, signals: readonly SignalRow[]): Promise<void>;
+
   /** Takes over lifecycle facts of one partition, in log order. `sessionsNext`: where to read `playhead.sessions` on. */
   applyFacts(partition: Partition, facts: readonly PositionedFact[], sessionsNext: Offset): Promise<void>;
 
@@ -37,6 +46,17 @@ export interface Catalog {
    */
   blocks(projectId: string, sessionId: string, partition: Partition): Promise<SessionBlocks>;
 
+  /** Ended sessions of a partition with blocks that no merge replaces: the earliest end first. */
+  mergeable(query: MergeableQuery): Promise<readonly MergeableSession[]>;
+
+  /**
+   * Of the objects of a partition those that a flush or a merge names and that somebody may read: not those whose blocks have
+   * all been replaced, by merges made before `replacedBeforeMs`.
+   *
+   * @param keys Bounds: 0 .. 1000
+   */
+  objectsInUse(partition: Partition, keys: readonly string[], replacedBeforeMs: number): Promise<ReadonlySet<string>>;
+
   /** The signals of a session in order of position. */
   signals(projectId: string, sessionId: string): Promise<readonly SignalRow[]>;
 
@@ -51,6 +71,9 @@ export interface CatalogProgress {
   readonly chainEnd: Offset;
   readonly flushesNext: Offset;
   readonly sessionsNext: Offset;
+  /** `number` of the last valid merge applied; 0 before the first. */
+  readonly mergeNumber: number;
+  readonly mergesNext: Offset;
 }
 
 export interface PositionedFact {
@@ -79,8 +102,26 @@ export interface SessionsQuery {
 /** A block and the object that it is in. */
 export interface StoredBlock extends FlushBlock {
   readonly objectKey: string;
-  /** `lastOffset` of the flush: which step of the chain the block belongs to. */
+  /** `lastOffset` of the flush: which step of the chain the block belongs to; of a merged block the last one that it replaces. */
   readonly flushLastOffset: Offset;
+  /** It replaces blocks of flushes. */
+  readonly merged: boolean;
+}
+
+export interface MergeableQuery {
+  readonly partition: Partition;
+  /** Only sessions that ended before this Unix ms. */
+  readonly endedBeforeMs: number;
+  /** Bounds: 1 .. 500. */
+  readonly limit: number;
+}
+
+export interface MergeableSession {
+  readonly projectId: string;
+  readonly sessionId: string;
+  readonly endedAtMs: number;
+  /** Of the blocks that no merge replaces. */
+  readonly bytes: number;
 }
 
 export interface SessionBlocks {

@@ -8,6 +8,8 @@ import type {
   BodyFormat,
   Flush,
   FlushBlock,
+  Merge,
+  MergedBlock,
   Rejected,
   SessionEnded,
   SessionFact,
@@ -40,6 +42,7 @@ function readSchema(name: string): Schema {
 export const AVRO_SCHEMAS: Readonly<Record<Topic, Schema>> = {
   'playhead.uploads': readSchema('Upload'),
   'playhead.flushes': readSchema('Flush'),
+  'playhead.merges': readSchema('Merge'),
   'playhead.sessions': readSchema('SessionFact'),
   'playhead.watches': readSchema('Watch'),
   'playhead.rejected': readSchema('Rejected'),
@@ -65,26 +68,46 @@ const upload: Shape<Upload> = {
   }),
 };
 
+/** A block's bytes as avsc takes them. */
+const bytesToAvro = <B extends FlushBlock>(block: B): object => ({
+  ...block,
+  marks: bufferOf(block.marks),
+  frameIndex: bufferOf(block.frameIndex),
+});
+
+function blockFromAvro<B extends FlushBlock>(block: B): B {
+  return {
+    ...block,
+    firstOffset: toOffset(block.firstOffset),
+    lastOffset: toOffset(block.lastOffset),
+    counts: { ...block.counts },
+    facts: { ...block.facts },
+    marks: plainBytes(block.marks),
+    frameIndex: plainBytes(block.frameIndex),
+  };
+}
+
 const flush: Shape<Flush> = {
-  toAvro: (record) => ({
-    ...record,
-    blocks: record.blocks.map((block) => ({ ...block, marks: bufferOf(block.marks), frameIndex: bufferOf(block.frameIndex) })),
-  }),
+  toAvro: (record) => ({ ...record, blocks: record.blocks.map(bytesToAvro) }),
   fromAvro: (value: Flush) => ({
     ...value,
     prevLastOffset: toOffset(value.prevLastOffset),
     firstOffset: toOffset(value.firstOffset),
     lastOffset: toOffset(value.lastOffset),
     gap: value.gap && { firstOffset: toOffset(value.gap.firstOffset), lastOffset: toOffset(value.gap.lastOffset) },
+    blocks: value.blocks.map(blockFromAvro),
+  }),
+};
+
+const merge: Shape<Merge> = {
+  toAvro: (record) => ({ ...record, blocks: record.blocks.map(bytesToAvro) }),
+  fromAvro: (value: Merge) => ({
+    ...value,
     blocks: value.blocks.map(
-      (block): FlushBlock => ({
-        ...block,
-        firstOffset: toOffset(block.firstOffset),
-        lastOffset: toOffset(block.lastOffset),
-        counts: { ...block.counts },
-        facts: { ...block.facts },
-        marks: plainBytes(block.marks),
-        frameIndex: plainBytes(block.frameIndex),
+      (block): MergedBlock => ({
+        ...blockFromAvro(block),
+        firstFlush: toOffset(block.firstFlush),
+        lastFlush: toOffset(block.lastFlush),
       }),
     ),
   }),
@@ -117,6 +140,7 @@ const rejected: Shape<Rejected> = {
 const SHAPES: { readonly [T in Topic]: Shape<TopicRecords[T]> } = {
   'playhead.uploads': upload,
   'playhead.flushes': flush,
+  'playhead.merges': merge,
   'playhead.sessions': sessionFact,
   'playhead.watches': watch,
   'playhead.rejected': rejected,

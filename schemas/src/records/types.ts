@@ -187,10 +187,34 @@ export interface Flush {
   readonly blocks: readonly FlushBlock[];
 }
 
+/** A stretch of a session's blocks, laid out anew as one. Its counts are their sums, its marks all of theirs. */
+export interface MergedBlock extends FlushBlock {
+  /** It replaces the blocks that the session has in the flushes from this one (its `lastOffset`) ... */
+  readonly firstFlush: Offset;
+  /** ... to this one. */
+  readonly lastFlush: Offset;
+}
+
+/** `playhead.merges`, in the partition of its sessions: blocks of ended sessions, laid out anew in one object. */
+export interface Merge {
+  readonly partition: Partition;
+  /** 1 for the first valid merge of the partition, then one more each: see `../merge-chain.ts`. */
+  readonly number: number;
+  /** '' when nothing had a frame: there is no object then. */
+  readonly objectKey: string;
+  readonly objectBytes: number;
+  readonly createdAtMs: number;
+  /** Who wrote it: for people who look at logs; no rule reads it. */
+  readonly writer: string;
+  /** In the order in which they lie in the object; the blocks of one session are neighbours, in order of position. */
+  readonly blocks: readonly MergedBlock[];
+}
+
 /** Topic names, the record each holds, and how it is kept. */
 export interface TopicRecords {
   readonly 'playhead.uploads': Upload;
   readonly 'playhead.flushes': Flush;
+  readonly 'playhead.merges': Merge;
   readonly 'playhead.sessions': SessionFact;
   readonly 'playhead.watches': Watch;
   readonly 'playhead.rejected': Rejected;
@@ -209,6 +233,7 @@ const HOUR_MS = 60 * 60 * 1000;
 export const TOPICS: Readonly<Record<Topic, TopicSettings>> = {
   'playhead.uploads': { retentionMs: 72 * HOUR_MS, compacted: false },
   'playhead.flushes': { retentionMs: null, compacted: false },
+  'playhead.merges': { retentionMs: null, compacted: false },
   'playhead.sessions': { retentionMs: null, compacted: false },
   'playhead.watches': { retentionMs: HOUR_MS, compacted: true },
   'playhead.rejected': { retentionMs: 7 * 24 * HOUR_MS, compacted: false },
