@@ -60,10 +60,11 @@ export const COMPRESSED: Readonly<Record<string, () => Uint8Array>> = {
   'frame-index.v2': () => encodeBlock(POSITIONED_PARTS, zstd).frameIndex,
 };
 
+/** Version 1 had no merges. */
+export const TOPICS_OF_V1 = (Object.keys(RECORDS) as Topic[]).filter((topic) => topic !== 'playhead.merges');
+
 /** What earlier versions wrote. */
-export const EARLIER: readonly string[] = (Object.keys(RECORDS) as Topic[]).flatMap((topic) =>
-  RECORDS[topic].map((_, i) => `${topic}.${i}.v1`),
-);
+export const EARLIER: readonly string[] = TOPICS_OF_V1.flatMap((topic) => RECORDS[topic].map((_, i) => `${topic}.${i}.v1`));
 
 export function readGolden(name: string): Uint8Array {
   return new Uint8Array(Buffer.from(readFileSync(new URL(`${name}.hex`, FOLDER), 'utf8').replaceAll('\n', ''), 'hex'));

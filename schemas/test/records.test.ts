@@ -119,6 +119,7 @@ describe('Avro records', () => {
 describe('the .avsc files and the TypeScript types', () => {
   const [upload] = RECORDS['playhead.uploads'];
   const [flush] = RECORDS['playhead.flushes'];
+  const [merge] = RECORDS['playhead.merges'];
   const [started, ended] = RECORDS['playhead.sessions'];
 
   // The samples are typed Required<...>: the compiler keeps them complete, so their keys are the fields of the types.
@@ -128,6 +129,8 @@ describe('the .avsc files and the TypeScript types', () => {
     ['FlushGap', flush?.gap],
     ['FlushBlock', flush?.blocks[0]],
     ['SessionCounts', flush?.blocks[0]?.counts],
+    ['Merge', merge],
+    ['MergedBlock', merge?.blocks[0]],
     ['SessionStarted', started],
     ['SessionEnded', ended],
     ['Watch', RECORDS['playhead.watches'][0]],
@@ -141,7 +144,19 @@ describe('the .avsc files and the TypeScript types', () => {
   it('every record of a schema is compared above', () => {
     const names = new Set(TOPIC_NAMES.flatMap((topic) => recordsOf(AVRO_SCHEMAS[topic] as AvroType)).map((record) => record.name));
     expect(names).toEqual(
-      new Set(['Flush', 'FlushBlock', 'FlushGap', 'Rejected', 'SessionCounts', 'SessionEnded', 'SessionStarted', 'Upload', 'Watch']),
+      new Set([
+        'Flush',
+        'FlushBlock',
+        'FlushGap',
+        'Merge',
+        'MergedBlock',
+        'Rejected',
+        'SessionCounts',
+        'SessionEnded',
+        'SessionStarted',
+        'Upload',
+        'Watch',
+      ]),
     );
   });
 
@@ -165,7 +180,7 @@ describe('the .avsc files and the TypeScript types', () => {
   });
 
   it('are JSON files that any Avro tool reads: each record has a full name', () => {
-    for (const name of ['Upload', 'Flush', 'SessionFact', 'Watch', 'Rejected']) {
+    for (const name of ['Upload', 'Flush', 'Merge', 'SessionFact', 'Watch', 'Rejected']) {
       const text = readFileSync(new URL(`../src/records/${name}.avsc`, import.meta.url), 'utf8');
       for (const record of recordsOf(JSON.parse(text) as AvroType)) expect(record).toHaveProperty('namespace', 'playhead');
     }

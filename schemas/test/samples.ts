@@ -1,6 +1,6 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import type { BodyContext, Flush, Frame, PositionedFrame, Track } from '../src/index.ts';
+import type { BodyContext, Flush, FlushBlock, Frame, Merge, PositionedFrame, Track } from '../src/index.ts';
 import { comparePositions, FRAME_PARTS_MAX, splitFrame, toOffset } from '../src/index.ts';
 import type { TopicRecords } from '../src/records/types.ts';
 
@@ -81,6 +81,42 @@ export function zstd(raw: Uint8Array): Uint8Array {
   return new Uint8Array(zstdCompressSync(raw));
 }
 
+const block: FlushBlock = {
+  projectId: 'shop',
+  sessionId: '0190a0b0-0000-7000-8000-000000000001',
+  blockOffset: 0,
+  blockLength: 4096,
+  firstOffset: toOffset(7),
+  lastOffset: toOffset(300),
+  firstTimestampMs: NOW_MS - 5_000,
+  lastTimestampMs: NOW_MS - 800,
+  firstReceivedAtMs: NOW_MS - 700,
+  lastReceivedAtMs: NOW_MS,
+  windows: ['window-a', 'window-b'],
+  counts: {
+    frames: 8,
+    images: 3,
+    keyframes: 5,
+    clicks: 1,
+    inputs: 2,
+    navigations: 3,
+    consoles: 4,
+    requests: 5,
+    errors: 6,
+    crashes: 7,
+    customs: 9,
+    gaps: 10,
+  },
+  uploads: 3,
+  duplicates: 1,
+  rejected: 2,
+  bytesReceived: 12_345,
+  pages: ['https://shop.example/', 'https://shop.example/é'],
+  facts: { url: 'https://shop.example/' },
+  marks: Uint8Array.of(1, 0),
+  frameIndex: Uint8Array.of(1, 0, 0, 0),
+};
+
 const flush: Flush = {
   partition: 3,
   prevLastOffset: toOffset(-1),
@@ -91,43 +127,19 @@ const flush: Flush = {
   createdAtMs: NOW_MS,
   writer: 'compactor-1',
   gap: { firstOffset: toOffset(0), lastOffset: toOffset(3) },
-  blocks: [
-    {
-      projectId: 'shop',
-      sessionId: '0190a0b0-0000-7000-8000-000000000001',
-      blockOffset: 0,
-      blockLength: 4096,
-      firstOffset: toOffset(7),
-      lastOffset: toOffset(300),
-      firstTimestampMs: NOW_MS - 5_000,
-      lastTimestampMs: NOW_MS - 800,
-      firstReceivedAtMs: NOW_MS - 700,
-      lastReceivedAtMs: NOW_MS,
-      windows: ['window-a', 'window-b'],
-      counts: {
-        frames: 8,
-        images: 3,
-        keyframes: 5,
-        clicks: 1,
-        inputs: 2,
-        navigations: 3,
-        consoles: 4,
-        requests: 5,
-        errors: 6,
-        crashes: 7,
-        customs: 9,
-        gaps: 10,
-      },
-      uploads: 3,
-      duplicates: 1,
-      rejected: 2,
-      bytesReceived: 12_345,
-      pages: ['https://shop.example/', 'https://shop.example/é'],
-      facts: { url: 'https://shop.example/' },
-      marks: Uint8Array.of(1, 0),
-      frameIndex: Uint8Array.of(1, 0, 0, 0),
-    },
-  ],
+  blocks: [block],
+};
+
+// In the order of the schema's fields.
+const { projectId, sessionId, ...rest } = block;
+const merge: Merge = {
+  partition: 3,
+  number: 12,
+  objectKey: '3/merged-12.phb',
+  objectBytes: 4096,
+  createdAtMs: NOW_MS + 600_000,
+  writer: 'merger-1',
+  blocks: [{ projectId, sessionId, firstFlush: toOffset(300), lastFlush: toOffset(900), ...rest }],
 };
 
 /** One full record of each topic; every nullable field set. `sessions` has two kinds. */
@@ -151,6 +163,7 @@ export const RECORDS: { readonly [T in keyof TopicRecords]: readonly Required<To
     },
   ],
   'playhead.flushes': [flush],
+  'playhead.merges': [merge],
   'playhead.sessions': [
     {
       kind: 'started',

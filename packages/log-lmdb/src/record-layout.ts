@@ -27,6 +27,7 @@ export const TOPIC_CODE: Readonly<Record<Topic, number>> = {
   'playhead.sessions': 3,
   'playhead.watches': 4,
   'playhead.rejected': 5,
+  'playhead.merges': 6,
 };
 
 export function keyOf(topic: Topic, partition: Partition, offset: Offset): Buffer {

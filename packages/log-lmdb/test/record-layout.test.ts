@@ -19,6 +19,7 @@ describe('how records lie in LMDB', () => {
       ['playhead.sessions', 3],
       ['playhead.watches', 4],
       ['playhead.rejected', 5],
+      ['playhead.merges', 6],
     ];
     expect(Object.entries(TOPIC_CODE)).toEqual(codes);
   });

@@ -51,7 +51,7 @@ export interface Catalog {
 
   /**
    * Of the objects of a partition those that a flush or a merge names and that somebody may read: not those whose blocks have
-   * all been replaced, by merges made before `replacedBeforeMs`.
+   * all been replaced for readers (CA15), by merges made before `replacedBeforeMs`.
    *
    * @param keys Bounds: 0 .. 1000
    */
@@ -110,6 +110,11 @@ export interface StoredBlock extends FlushBlock {
 
 export interface MergeableQuery {
   readonly partition: Partition;
+  /**
+   * Only sessions that ended at this Unix ms or later: a catalog looks through all that ended in the span, merged or not, so
+   * whoever asks often asks for a short one. Blocks that come to a session when nobody asks for its end any more stay as they are.
+   */
+  readonly endedFromMs: number;
   /** Only sessions that ended before this Unix ms. */
   readonly endedBeforeMs: number;
   /** Bounds: 1 .. 500. */

@@ -2,6 +2,8 @@ import type {
   Flush,
   FlushBlock,
   Frame,
+  Merge,
+  MergedBlock,
   Rejected,
   SessionCounts,
   SessionEnded,
@@ -141,6 +143,25 @@ export function aFlush(overrides: Partial<Flush> = {}): Flush {
   };
 }
 
+/** The blocks of the example session from the first flush to the last one given, as one: by default that of {@link aFlush}. */
+export function aMergedBlock(overrides: Partial<MergedBlock> = {}): MergedBlock {
+  return { ...aFlushBlock(), firstFlush: toOffset(0), lastFlush: toOffset(0), ...overrides };
+}
+
+/** The first merge of partition 0, with one block. */
+export function aMerge(overrides: Partial<Merge> = {}): Merge {
+  return {
+    partition: 0,
+    number: 1,
+    objectKey: 'merged/0/1',
+    objectBytes: 512,
+    createdAtMs: EXAMPLE_START_MS + 120_000,
+    writer: 'test',
+    blocks: [aMergedBlock()],
+    ...overrides,
+  };
+}
+
 export function aSessionStarted(overrides: Partial<Omit<SessionStarted, 'kind'>> = {}): SessionStarted {
   return {
     kind: 'started',
@@ -197,6 +218,7 @@ export function aRejected(overrides: Partial<Rejected> = {}): Rejected {
 export const EXAMPLE_RECORDS: { readonly [T in Topic]: () => TopicRecords[T] } = {
   'playhead.uploads': anUpload,
   'playhead.flushes': aFlush,
+  'playhead.merges': aMerge,
   'playhead.sessions': aSessionStarted,
   'playhead.watches': aWatch,
   'playhead.rejected': aRejected,

@@ -123,8 +123,8 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
       const { chainEnd, blocks, gaps } = await catalog.blocks(PROJECT, 'session-a', 0);
       expect(chainEnd).toBe(14);
       expect(blocks.map((block) => block.flushLastOffset)).toEqual([4, 14]);
-      expect(blocks[0]).toEqual({ ...aFlushBlock('session-a', 2), objectKey: 'p0/0-4', flushLastOffset: 4 });
-      expect(blocks[1]).toEqual({ ...last, objectKey: 'p0/10-14', flushLastOffset: 14 });
+      expect(blocks[0]).toEqual({ ...aFlushBlock('session-a', 2), objectKey: 'p0/0-4', flushLastOffset: 4, merged: false });
+      expect(blocks[1]).toEqual({ ...last, objectKey: 'p0/10-14', flushLastOffset: 14, merged: false });
       expect(gaps).toEqual([]);
       expect(await catalog.blocks(PROJECT, 'session-x', 0)).toEqual({ chainEnd: 14, blocks: [], gaps: [] });
       expect(await catalog.blocks(PROJECT, 'session-x', 7)).toEqual({ chainEnd: NO_OFFSET, blocks: [], gaps: [] });
@@ -336,7 +336,7 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
     });
 
     test('[CA9] progress begins at nothing, never falls, is its own for each partition, and is durable', async () => {
-      const nothing = { chainEnd: NO_OFFSET, flushesNext: 0, sessionsNext: 0 };
+      const nothing = { chainEnd: NO_OFFSET, flushesNext: 0, sessionsNext: 0, mergeNumber: 0, mergesNext: 0 };
       expect(await catalog.progress(0)).toEqual(nothing);
       await catalog.applyFacts(0, [], toOffset(7));
       expect(await catalog.progress(0)).toEqual({ ...nothing, sessionsNext: 7 });
@@ -346,8 +346,8 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
       await catalog.applyFacts(0, [], toOffset(5));
       await catalog.applyFlush(aChainedFlush(-1, 3, 2 ** 50, [], { partition: 1023 }), toOffset(2 ** 51), []);
       const again = (await under.reopen?.()) ?? catalog;
-      expect(await again.progress(0)).toEqual({ chainEnd: 9, flushesNext: 3, sessionsNext: 7 });
-      expect(await again.progress(1023)).toEqual({ chainEnd: 2 ** 50, flushesNext: 2 ** 51, sessionsNext: 0 });
+      expect(await again.progress(0)).toEqual({ ...nothing, chainEnd: 9, flushesNext: 3, sessionsNext: 7 });
+      expect(await again.progress(1023)).toEqual({ ...nothing, chainEnd: 2 ** 50, flushesNext: 2 ** 51 });
       expect(await again.progress(1)).toEqual(nothing);
     });
 

@@ -1,11 +1,12 @@
 import type { PositionedFact, SignalRow } from '@playhead/ports';
-import type { Flush, FlushBlock, SessionCounts, SessionEnded, SessionStarted, Signal } from '@playhead/schemas';
+import type { Flush, FlushBlock, Merge, MergedBlock, SessionCounts, SessionEnded, SessionStarted, Signal } from '@playhead/schemas';
 import { NO_COUNTS, NO_OFFSET, toOffset } from '@playhead/schemas';
 
 /** Records as a catalog is given them; every field can be overridden. */
 
 export const T0 = Date.UTC(2026, 0, 15, 12);
 export const PROJECT = 'shop';
+export const HOUR_MS = 60 * 60 * 1000;
 
 export function counts(overrides: Partial<SessionCounts> = {}): SessionCounts {
   return { ...NO_COUNTS, frames: 1, ...overrides };
@@ -55,6 +56,31 @@ export function aChainedFlush(
     createdAtMs: T0 + last * 1000 + 900,
     writer: 'test',
     gap: null,
+    blocks,
+    ...overrides,
+  };
+}
+
+/** The blocks of a session in the flushes from `firstFlush` to `lastFlush` (their last offsets), as one. */
+export function aMergedBlock(sessionId: string, firstFlush: number, lastFlush: number, overrides: Partial<MergedBlock> = {}): MergedBlock {
+  return {
+    ...aFlushBlock(sessionId, firstFlush),
+    lastOffset: toOffset(lastFlush),
+    firstFlush: toOffset(firstFlush),
+    lastFlush: toOffset(lastFlush),
+    ...overrides,
+  };
+}
+
+/** The merge with this number, made at `T0` plus as many hours. */
+export function aNumberedMerge(number: number, blocks: readonly MergedBlock[], overrides: Partial<Merge> = {}): Merge {
+  return {
+    partition: 0,
+    number,
+    objectKey: `p0/merged-${number}`,
+    objectBytes: 1000,
+    createdAtMs: T0 + number * HOUR_MS,
+    writer: 'test',
     blocks,
     ...overrides,
   };

@@ -1,15 +1,18 @@
 import type {
   Catalog,
   CatalogProgress,
+  MergeableQuery,
+  MergeableSession,
   PositionedFact,
   SessionBlocks,
   SessionsQuery,
   SessionView,
   SignalRow,
-  StoredBlock,
 } from '@playhead/ports';
-import type { Flush, Offset, Partition, SessionInfo } from '@playhead/schemas';
+import type { Flush, FlushBlock, Merge, Offset, Partition, SessionInfo } from '@playhead/schemas';
 import { comparePositions, formatPosition, NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
+import type { PartitionBlock, ReplacingBlock } from './merged-blocks.ts';
+import { inPlaceOfReplaced, isReplacedBy } from './merged-blocks.ts';
 import type { KnownGap, KnownSession } from './session-summary.ts';
 import { gapsOfLife, summarise } from './session-summary.ts';
 
@@ -18,7 +21,9 @@ interface MemorySession {
   readonly projectId: string;
   readonly sessionId: string;
   /** By `partition/flushLastOffset`. */
-  readonly blocks: Map<string, StoredBlock & { readonly partition: Partition }>;
+  readonly blocks: Map<string, PartitionBlock>;
+  /** By `partition/lastFlush`. */
+  readonly merged: Map<string, ReplacingBlock>;
   readonly facts: Map<'started' | 'ended', PositionedFact>;
   /** By position. */
   readonly signals: Map<string, SignalRow>;
@@ -29,6 +34,9 @@ interface MemoryPartition {
   /** Latest receipt in the flush that ends the chain, Unix ms; 0 when it had no block. */
   lastReceivedAtMs: number;
   readonly gaps: KnownGap[];
+  /** By the key of a flush's object: its sessions. */
+  readonly sessionsOfObject: Map<string, readonly MemorySession[]>;
+  readonly mergedObjects: Set<string>;
 }
 
 /** A catalog that lives as long as the process: for tests and simulations. Passes `catalogContract`. */
@@ -43,7 +51,7 @@ export function memoryCatalog(): Catalog {
     const key = `${projectId} ${sessionId}`;
     let session = sessions.get(key);
     if (!session) {
-      session = { projectId, sessionId, blocks: new Map(), facts: new Map(), signals: new Map() };
+      session = { projectId, sessionId, blocks: new Map(), merged: new Map(), facts: new Map(), signals: new Map() };
       sessions.set(key, session);
     }
     return session;
@@ -52,13 +60,28 @@ export function memoryCatalog(): Catalog {
     let state = partitions.get(partition);
     if (!state) {
       state = {
-        progress: { chainEnd: NO_OFFSET, flushesNext: toOffset(0), sessionsNext: toOffset(0) },
+        progress: {
+          chainEnd: NO_OFFSET,
+          flushesNext: toOffset(0),
+          sessionsNext: toOffset(0),
+          mergeNumber: 0,
+          mergesNext: toOffset(0),
+        },
         lastReceivedAtMs: 0,
         gaps: [],
+        sessionsOfObject: new Map(),
+        mergedObjects: new Set(),
       };
       partitions.set(partition, state);
     }
     return state;
+  };
+  const takeSignals = (signals: readonly SignalRow[]): void => {
+    for (const row of signals) {
+      const rows = sessionOf(row.projectId, row.sessionId).signals;
+      const key = formatPosition(row.position);
+      if (!rows.has(key)) rows.set(key, row);
+    }
   };
   const assertOpen = (): void => {
     if (closed) throw new PlayheadError('unavailable', 'The catalog is closed.');
@@ -90,21 +113,37 @@ export function memoryCatalog(): Catalog {
         const { blocks } = sessionOf(block.projectId, block.sessionId);
         const key = `${flush.partition}/${flush.lastOffset}`;
         if (blocks.has(key)) continue;
-        // Copies: a caller's bytes may be views into a buffer that it uses again.
-        const marks = block.marks.slice();
-        const frameIndex = block.frameIndex.slice();
         const { objectKey, partition, lastOffset: flushLastOffset } = flush;
-        blocks.set(key, { ...block, marks, frameIndex, objectKey, flushLastOffset, partition });
+        blocks.set(key, { ...copyOf(block), objectKey, flushLastOffset, merged: false, partition });
       }
-      for (const row of signals) {
-        const rows = sessionOf(row.projectId, row.sessionId).signals;
-        const key = formatPosition(row.position);
-        if (!rows.has(key)) rows.set(key, row);
-      }
+      state.sessionsOfObject.set(
+        flush.objectKey,
+        flush.blocks.map((block) => sessionOf(block.projectId, block.sessionId)),
+      );
+      takeSignals(signals);
       state.progress = {
+        ...progress,
         chainEnd: max(progress.chainEnd, flush.lastOffset),
         flushesNext: max(progress.flushesNext, flushesNext),
-        sessionsNext: progress.sessionsNext,
+      };
+    },
+
+    async applyMerge(merge: Merge, mergesNext: Offset, signals: readonly SignalRow[]) {
+      assertOpen();
+      const { partition, objectKey, createdAtMs: mergedAtMs } = merge;
+      for (const { firstFlush, lastFlush, ...block } of merge.blocks) {
+        const { merged } = sessionOf(block.projectId, block.sessionId);
+        const key = `${partition}/${lastFlush}`;
+        if (merged.has(key)) continue;
+        merged.set(key, { ...copyOf(block), objectKey, flushLastOffset: lastFlush, merged: true, partition, firstFlush, mergedAtMs });
+      }
+      takeSignals(signals);
+      const state = partitionOf(partition);
+      state.mergedObjects.add(objectKey);
+      state.progress = {
+        ...state.progress,
+        mergeNumber: Math.max(state.progress.mergeNumber, merge.number),
+        mergesNext: max(state.progress.mergesNext, mergesNext),
       };
     },
 
@@ -145,11 +184,43 @@ export function memoryCatalog(): Catalog {
       assertOpen();
       const { progress, gaps } = partitionOf(partition);
       const session = sessions.get(`${projectId} ${sessionId}`);
-      const blocks = [...(session?.blocks.values() ?? [])]
-        .filter((block) => block.partition === partition && block.flushLastOffset <= progress.chainEnd)
-        .toSorted((a, b) => a.flushLastOffset - b.flushLastOffset)
-        .map(({ partition: _partition, ...block }): StoredBlock => block);
+      const blocks = session ? inPlaceOfReplaced(session.blocks.values(), session.merged.values(), partition, progress.chainEnd) : [];
       return { chainEnd: progress.chainEnd, blocks, gaps: gapsOfLife(gaps, session ? infoOf(session) : null, blocks) };
+    },
+
+    async mergeable({ partition, endedFromMs, endedBeforeMs, limit }: MergeableQuery) {
+      assertOpen();
+      if (!Number.isInteger(limit) || limit < 1 || limit > 500) throw new RangeError(`limit ${limit}`);
+      const { chainEnd } = partitionOf(partition).progress;
+      const found: MergeableSession[] = [];
+      for (const session of sessions.values()) {
+        const ended = session.facts.get('ended')?.fact;
+        if (ended?.kind !== 'ended' || ended.endedAtMs < endedFromMs || ended.endedAtMs >= endedBeforeMs) continue;
+        const left = [...session.blocks.values()]
+          .filter((block) => block.partition === partition && block.flushLastOffset <= chainEnd)
+          .filter((block) => ![...session.merged.values()].some((by) => isReplacedBy(block, by)));
+        if (left.length === 0) continue;
+        const { projectId, sessionId } = session;
+        const bytes = left.reduce((sum, block) => sum + block.blockLength, 0);
+        found.push({ projectId, sessionId, endedAtMs: ended.endedAtMs, bytes });
+      }
+      return found.toSorted((a, b) => a.endedAtMs - b.endedAtMs).slice(0, limit);
+    },
+
+    async objectsInUse(partition, keys, replacedBeforeMs) {
+      assertOpen();
+      if (keys.length > 1000) throw new RangeError(`${keys.length} keys`);
+      const { mergedObjects, sessionsOfObject, progress } = partitionOf(partition);
+      const isRead = (session: MemorySession, objectKey: string): boolean => {
+        const by = [...session.merged.values()].filter(
+          (merged) => merged.flushLastOffset <= progress.chainEnd && merged.mergedAtMs < replacedBeforeMs,
+        );
+        const blocks = [...session.blocks.values()].filter((block) => block.objectKey === objectKey);
+        return blocks.some((block) => !by.some((merged) => isReplacedBy(block, merged)));
+      };
+      const used = (key: string): boolean =>
+        mergedObjects.has(key) || (sessionsOfObject.get(key) ?? []).some((session) => isRead(session, key));
+      return new Set(keys.filter(used));
     },
 
     async signals(projectId, sessionId) {
@@ -180,6 +251,11 @@ function infoOf(session: MemorySession): SessionInfo | null {
     blocks: [...session.blocks.values()].toSorted((a, b) => a.flushLastOffset - b.flushLastOffset),
   };
   return summarise(known);
+}
+
+/** A caller's bytes may be views into a buffer that it uses again. */
+function copyOf<B extends FlushBlock>(block: B): B {
+  return { ...block, marks: block.marks.slice(), frameIndex: block.frameIndex.slice() };
 }
 
 function max(a: Offset, b: Offset): Offset {
