@@ -3,6 +3,7 @@ import type { SessionInfo } from '@playhead/schemas';
 import { LIMITS, NO_OFFSET, toOffset } from '@playhead/schemas';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { aChainedFlush, aFlushBlock, aSignalRow, counts, ended, PROJECT, started, T0 } from './catalog-fixtures.ts';
+import { mergingRules } from './merging-contract.ts';
 
 /** A catalog with nothing in it, migrated. */
 export interface CatalogUnderTest {
@@ -27,7 +28,7 @@ const TEXTS = [
   '\\N',
 ];
 
-/** Registers the suite of the rules CA1 to CA14 (SPEC.md of the ports) for one adapter. */
+/** Registers the suite of the rules CA1 to CA17 (SPEC.md of the ports) for one adapter. */
 export function catalogContract(name: string, factory: () => Promise<CatalogUnderTest>): void {
   describe(`catalog contract: ${name}`, () => {
     let under: CatalogUnderTest;
@@ -431,6 +432,8 @@ export function catalogContract(name: string, factory: () => Promise<CatalogUnde
       expect(await gapsOf('session-unknown')).toEqual([]);
       expect((await catalog.blocks(PROJECT, 'session-a', 1)).gaps).toEqual([]);
     });
+
+    mergingRules(() => under);
 
     test('[CA12] after close every call fails with unavailable', async () => {
       await catalog.close();
