@@ -1,6 +1,15 @@
-import type { Catalog, CatalogProgress, PositionedFact, SessionBlocks, SessionsQuery, SessionView, SignalRow } from '@playhead/ports';
-import type { Flush, Offset, Partition, SessionInfo } from '@playhead/schemas';
-import { NO_OFFSET, toOffset } from '@playhead/schemas';
+import type {
+  Catalog,
+  CatalogProgress,
+  MergeableQuery,
+  PositionedFact,
+  SessionBlocks,
+  SessionsQuery,
+  SessionView,
+  SignalRow,
+} from '@playhead/ports';
+import type { Flush, Merge, Offset, Partition, SessionInfo } from '@playhead/schemas';
+import { NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
 import type { KnownGap } from './gaps-of-life.ts';
 import { gapsOfLife } from './gaps-of-life.ts';
 import { gatheringSql } from './gathering-sql.ts';
@@ -11,19 +20,47 @@ import {
   BLOCK_COLUMNS,
   blockOfRow,
   EVENT_COLUMNS,
+  MERGED_BLOCK_COLUMNS,
+  mergeableOfRow,
   rowOfBlock,
   rowOfFact,
+  rowOfMergedBlock,
   rowOfSignal,
   SESSION_COLUMNS,
   sessionOfRow,
   signalOfRow,
   toNumber,
+  toTexts,
 } from './rows.ts';
-import type { SqlClient } from './sql-client.ts';
+import type { SqlClient, SqlRow } from './sql-client.ts';
 import { inStatements } from './sql-client.ts';
 
 /** Rows of one insert, as JSON: the engine in process runs one statement at a time, so none may be long. */
 const STATEMENT_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Keys of one question: with a hundred bytes each they fit into the address of a request. */
+const OBJECTS_MAX = 1000;
+
+const NOTHING_APPLIED: CatalogProgress = {
+  chainEnd: NO_OFFSET,
+  flushesNext: toOffset(0),
+  sessionsNext: toOffset(0),
+  mergeNumber: 0,
+  mergesNext: toOffset(0),
+};
+
+interface NamedFlush {
+  readonly objectKey: string;
+  readonly lastOffset: number;
+  /** Blocks that it has. */
+  readonly sessions: number;
+}
+
+interface Named {
+  readonly flushes: readonly NamedFlush[];
+  /** Objects of merges. */
+  readonly mergedKeys: readonly string[];
+}
 
 /**
  * The catalog on ClickHouse, in process or a server.
@@ -34,29 +71,33 @@ const STATEMENT_BYTES_MAX = 4 * 1024 * 1024;
  */
 export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): Catalog {
   const { database } = at;
+  /** The furthest that each partition was seen to have come, whichever server told it. */
+  const seen = new Map<Partition, Pick<CatalogProgress, 'chainEnd' | 'mergeNumber'>>();
 
   async function insert(table: string, rows: readonly Record<string, unknown>[]): Promise<void> {
     for (const statement of inStatements(rows, STATEMENT_BYTES_MAX)) await sql.insert(table, statement);
   }
 
   async function advance(partition: Partition, progress: Partial<CatalogProgress>): Promise<void> {
-    const { chainEnd = NO_OFFSET, flushesNext = 0, sessionsNext = 0 } = progress;
-    const row = { partition, chain_end: chainEnd, flushes_next: flushesNext, sessions_next: sessionsNext };
-    await sql.insert(`${database}.stored_progress`, [row]);
+    const { chainEnd = NO_OFFSET, flushesNext = 0, sessionsNext = 0, mergeNumber = 0, mergesNext = 0 } = progress;
+    const read = { flushes_next: flushesNext, sessions_next: sessionsNext, merges_next: mergesNext };
+    await sql.insert(`${database}.stored_progress`, [{ partition, chain_end: chainEnd, merge_number: mergeNumber, ...read }]);
   }
 
   async function progress(partition: Partition): Promise<CatalogProgress> {
     const [row] = await sql.query(
-      `SELECT max(chain_end) AS chain_end, max(flushes_next) AS flushes_next, max(sessions_next) AS sessions_next
+      `SELECT max(chain_end) AS chain_end, max(flushes_next) AS flushes_next, max(sessions_next) AS sessions_next,
+         max(merge_number) AS merge_number, max(merges_next) AS merges_next
        FROM ${database}.stored_progress WHERE partition = {partition:UInt32} GROUP BY partition`,
       { partition },
     );
-    if (!row) return { chainEnd: NO_OFFSET, flushesNext: toOffset(0), sessionsNext: toOffset(0) };
-    return {
-      chainEnd: toOffset(toNumber(row.chain_end)),
-      flushesNext: toOffset(toNumber(row.flushes_next)),
-      sessionsNext: toOffset(toNumber(row.sessions_next)),
-    };
+    const found = row ? progressOfRow(row) : NOTHING_APPLIED;
+    const { chainEnd, mergeNumber } = seen.get(partition) ?? NOTHING_APPLIED;
+    seen.set(partition, {
+      chainEnd: toOffset(Math.max(chainEnd, found.chainEnd)),
+      mergeNumber: Math.max(mergeNumber, found.mergeNumber),
+    });
+    return found;
   }
 
   async function session(projectId: string, sessionId: string): Promise<SessionInfo | null> {
@@ -78,6 +119,45 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
     return {
       receivedAfterMs: before ? toNumber(before.last_received_at_ms) : 0,
       receivedBeforeMs: received.reduce((least, time) => Math.min(least, time), received[0] ?? flush.createdAtMs),
+    };
+  }
+
+  /**
+   * What the answering server knows of the flushes and merges that name one of the keys.
+   *
+   * An object that is not among them is taken for nobody's, so a replica that was away and still lacks rows must not answer. The
+   * rows themselves tell: each flush names the end of the one before it, and merges are numbered.
+   *
+   * @throws {PlayheadError} `unavailable` when rows are missing
+   */
+  async function namedBy(partition: Partition, keys: readonly string[]): Promise<Named> {
+    // One statement each: another one might be answered by another server. Numbers as text, for an array has one type.
+    const [flushes] = await sql.query(
+      `SELECT count() = 0 OR sum(last_offset) - max(last_offset) - 1 = sum(prev_last_offset) AS is_whole,
+         if(count() = 0, -1, max(last_offset)) AS reached,
+         groupArrayIf([object_key, toString(last_offset), toString(sessions)], object_key IN {keys:Array(String)}) AS named
+       FROM ${database}.stored_flushes FINAL WHERE partition = {partition:UInt32}`,
+      { partition, keys },
+    );
+    const [merges] = await sql.query(
+      `SELECT count() = max(number) AS is_whole, max(number) AS reached,
+         groupArrayIf(object_key, object_key IN {keys:Array(String)}) AS named
+       FROM ${database}.stored_merges FINAL WHERE partition = {partition:UInt32}`,
+      { partition, keys },
+    );
+    const { chainEnd, mergeNumber } = seen.get(partition) ?? NOTHING_APPLIED;
+    const knows = (row: SqlRow | undefined, upTo: number): boolean => Boolean(row?.is_whole) && toNumber(row?.reached) >= upTo;
+    if (!knows(flushes, chainEnd) || !knows(merges, mergeNumber)) {
+      throw new PlayheadError('unavailable', `ClickHouse does not have all flushes and merges of partition ${partition} yet.`);
+    }
+    const rows = Array.isArray(flushes?.named) ? flushes.named.map(toTexts) : [];
+    return {
+      flushes: rows.map(([objectKey = '', lastOffset, sessions]) => ({
+        objectKey,
+        lastOffset: toNumber(lastOffset),
+        sessions: toNumber(sessions),
+      })),
+      mergedKeys: toTexts(merges?.named),
     };
   }
 
@@ -137,6 +217,28 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
       await advance(partition, { chainEnd: lastOffset, flushesNext });
     },
 
+    async applyMerge(merge: Merge, mergesNext: Offset, signals: readonly SignalRow[]) {
+      const { partition, number, blocks } = merge;
+      // Before its blocks: who reads them finds the object in use.
+      await sql.insert(`${database}.stored_merges`, [
+        {
+          partition,
+          number,
+          object_key: merge.objectKey,
+          object_bytes: merge.objectBytes,
+          created_at_ms: merge.createdAtMs,
+          writer: merge.writer,
+          blocks: blocks.length,
+        },
+      ]);
+      await insert(
+        `${database}.stored_merged_blocks`,
+        blocks.map((block) => rowOfMergedBlock(merge, block)),
+      );
+      await insert(`${database}.stored_events`, signals.map(rowOfSignal));
+      await advance(partition, { mergeNumber: number, mergesNext });
+    },
+
     async applyFacts(partition: Partition, facts: readonly PositionedFact[], sessionsNext: Offset) {
       await insert(`${database}.stored_facts`, facts.map(rowOfFact));
       await advance(partition, { sessionsNext });
@@ -161,20 +263,91 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
     },
 
     async blocks(projectId: string, sessionId: string, partition: Partition): Promise<SessionBlocks> {
-      // The chain's end first: what it covers was written before it.
+      // The chain's end first: what it covers was written before it. Then merged blocks, and of the others those that none of these
+      // replaces: so whatever part of a merge is there, each stretch of the session is answered once (CA15).
       const { chainEnd } = await progress(partition);
-      const rows = await sql.query(
-        `SELECT ${BLOCK_COLUMNS} FROM ${database}.stored_blocks FINAL
-         WHERE project_id = {project:String} AND session_id = {session:String} AND partition = {partition:UInt32}
-           AND flush_last_offset <= {end:Int64}
-         ORDER BY flush_last_offset`,
-        { project: projectId, session: sessionId, partition, end: chainEnd },
+      const of = 'project_id = {project:String} AND session_id = {session:String} AND partition = {partition:UInt32}';
+      const params = { project: projectId, session: sessionId, partition, end: chainEnd };
+      const merged = await sql.query(
+        `SELECT ${MERGED_BLOCK_COLUMNS} FROM ${database}.stored_merged_blocks FINAL WHERE ${of} AND last_flush <= {end:Int64}`,
+        params,
       );
-      const blocks = rows.map(blockOfRow);
+      const firsts = merged.map((row) => toNumber(row.first_flush));
+      const lasts = merged.map((row) => toNumber(row.flush_last_offset));
+      const others = await sql.query(
+        `SELECT ${BLOCK_COLUMNS} FROM ${database}.stored_blocks FINAL
+         WHERE ${of} AND flush_last_offset <= {end:Int64} AND NOT arrayExists(
+           (first, last) -> first <= flush_last_offset AND flush_last_offset <= last, {firsts:Array(Int64)}, {lasts:Array(Int64)})`,
+        { ...params, firsts, lasts },
+      );
+      const blocks = [...merged, ...others].map(blockOfRow).toSorted((a, b) => a.flushLastOffset - b.flushLastOffset);
       const gaps = await gapsOf(partition, chainEnd);
       // Gaps are rare, and only they need to know how long the session lived.
       const life = gaps.length > 0 ? await session(projectId, sessionId) : null;
       return { chainEnd, blocks, gaps: gapsOfLife(gaps, life, blocks) };
+    },
+
+    async mergeable({ partition, endedFromMs, endedBeforeMs, limit }: MergeableQuery) {
+      if (!Number.isInteger(limit) || limit < 1 || limit > 500) throw new RangeError(`limit ${limit}`);
+      const { chainEnd } = await progress(partition);
+      // Everything is looked up by the sessions that ended in the span: of those the index of times finds the granules.
+      const ended = `SELECT project_id, session_id FROM ${database}.stored_facts
+        WHERE kind = 'ended' AND at_ms >= {from:Int64} AND at_ms < {before:Int64}`;
+      const rows = await sql.query(
+        `SELECT project_id, session_id, any(end_ms) AS ended_ms, sum(block_length) AS bytes
+         FROM (
+           SELECT project_id, session_id, flush_last_offset, block_length FROM ${database}.stored_blocks FINAL
+           WHERE partition = {partition:UInt32} AND flush_last_offset <= {end:Int64} AND (project_id, session_id) IN (${ended})
+         ) AS own
+         INNER JOIN (
+           SELECT project_id, session_id, argMin(at_ms, fact_offset) AS end_ms FROM ${database}.stored_facts
+           WHERE kind = 'ended' AND (project_id, session_id) IN (${ended})
+           GROUP BY project_id, session_id HAVING end_ms >= {from:Int64} AND end_ms < {before:Int64}
+         ) AS ends USING (project_id, session_id)
+         LEFT JOIN (
+           SELECT project_id, session_id, groupArray((first_flush, last_flush)) AS replaced FROM ${database}.stored_merged_blocks
+           WHERE partition = {partition:UInt32} AND (project_id, session_id) IN (${ended})
+           GROUP BY project_id, session_id
+         ) AS merges USING (project_id, session_id)
+         WHERE NOT arrayExists(flushes -> flushes.1 <= flush_last_offset AND flush_last_offset <= flushes.2, replaced)
+         GROUP BY project_id, session_id
+         ORDER BY ended_ms, project_id, session_id LIMIT {limit:UInt32}`,
+        { partition, end: chainEnd, from: endedFromMs, before: endedBeforeMs, limit },
+      );
+      return rows.map(mergeableOfRow);
+    },
+
+    async objectsInUse(partition: Partition, keys: readonly string[], replacedBeforeMs: number) {
+      if (keys.length > OBJECTS_MAX) throw new RangeError(`${keys.length} keys`);
+      const { chainEnd } = await progress(partition);
+      const { flushes, mergedKeys } = await namedBy(partition, keys);
+      if (flushes.length === 0) return new Set(mergedKeys);
+      const offsets = flushes.map(({ lastOffset }) => lastOffset);
+      const bounds = { least: Math.min(...offsets), most: Math.max(...offsets) };
+      const rows = await sql.query(
+        `SELECT flush_last_offset, uniqExact(project_id, session_id) AS known,
+           uniqExactIf((project_id, session_id), NOT arrayExists(
+             flushes -> flushes.1 <= flush_last_offset AND flush_last_offset <= flushes.2, replaced)) AS needed
+         FROM (
+           SELECT project_id, session_id, flush_last_offset FROM ${database}.stored_blocks
+           WHERE partition = {partition:UInt32} AND flush_last_offset IN {offsets:Array(Int64)}
+         ) AS own
+         LEFT JOIN (
+           SELECT project_id, session_id, groupArray((first_flush, last_flush)) AS replaced FROM ${database}.stored_merged_blocks
+           WHERE partition = {partition:UInt32} AND last_flush >= {least:Int64} AND first_flush <= {most:Int64}
+             AND last_flush <= {end:Int64} AND merged_at_ms < {before:Int64}
+           GROUP BY project_id, session_id
+         ) AS merges USING (project_id, session_id)
+         GROUP BY flush_last_offset`,
+        { partition, offsets, ...bounds, end: chainEnd, before: replacedBeforeMs },
+      );
+      const found = new Map(rows.map((row) => [toNumber(row.flush_last_offset), row]));
+      const isUsed = ({ lastOffset, sessions }: NamedFlush): boolean => {
+        const row = found.get(lastOffset);
+        // A replica that does not have all blocks of the flush yet cannot know that none is needed.
+        return row ? toNumber(row.needed) > 0 || toNumber(row.known) < sessions : sessions > 0;
+      };
+      return new Set([...mergedKeys, ...flushes.filter(isUsed).map(({ objectKey }) => objectKey)]);
     },
 
     async signals(projectId: string, sessionId: string) {
@@ -195,6 +368,16 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
     },
 
     close: () => sql.close(),
+  };
+}
+
+function progressOfRow(row: SqlRow): CatalogProgress {
+  return {
+    chainEnd: toOffset(toNumber(row.chain_end)),
+    flushesNext: toOffset(toNumber(row.flushes_next)),
+    sessionsNext: toOffset(toNumber(row.sessions_next)),
+    mergeNumber: toNumber(row.merge_number),
+    mergesNext: toOffset(toNumber(row.merges_next)),
   };
 }
 

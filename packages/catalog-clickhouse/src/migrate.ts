@@ -1,12 +1,13 @@
 import { TABLES } from './migrations/001-tables.ts';
 import { VIEWS } from './migrations/002-views.ts';
 import { GAPS } from './migrations/003-gaps.ts';
+import { MERGING } from './migrations/004-merges.ts';
 import type { Migration } from './migrations/migration.ts';
 import type { Placement } from './placement.ts';
 import { onCluster } from './placement.ts';
 import type { SqlClient, SqlRow } from './sql-client.ts';
 
-export const MIGRATIONS: readonly Migration[] = [TABLES, VIEWS, GAPS];
+export const MIGRATIONS: readonly Migration[] = [TABLES, VIEWS, GAPS, MERGING];
 
 /**
  * What has to be there before the first step. The record of the steps is never replicated: it says what this server was

@@ -1,5 +1,5 @@
-import type { PositionedFact, SignalRow, StoredBlock } from '@playhead/ports';
-import type { EndReason, Flush, FlushBlock, SessionCounts, SessionInfo, Signal, SignalKind } from '@playhead/schemas';
+import type { MergeableSession, PositionedFact, SignalRow, StoredBlock } from '@playhead/ports';
+import type { EndReason, Flush, FlushBlock, Merge, MergedBlock, SessionCounts, SessionInfo, Signal, SignalKind } from '@playhead/schemas';
 import { END_REASONS, SIGNAL_KINDS, toOffset } from '@playhead/schemas';
 import type { SqlRow } from './sql-client.ts';
 
@@ -20,21 +20,37 @@ const COUNT_NAMES = [
   'gaps',
 ] as const satisfies readonly (keyof SessionCounts)[];
 
-/** Columns of `stored_blocks` that `blockOfRow` reads. */
-export const BLOCK_COLUMNS = [
-  'project_id, session_id, flush_last_offset, object_key, block_offset, block_length, first_offset, last_offset',
+/** Columns of `stored_blocks` and `stored_merged_blocks` that `blockOfRow` reads, but for those that only one of them has. */
+const SHARED_COLUMNS = [
+  'project_id, session_id, object_key, block_offset, block_length, first_offset, last_offset',
   'first_timestamp_ms, last_timestamp_ms, first_received_at_ms, last_received_at_ms, windows',
   ...COUNT_NAMES,
   'uploads, duplicates, rejected, bytes_received, pages, facts, marks, frame_index',
 ].join(', ');
 
-export function rowOfBlock(flush: Flush, block: FlushBlock): SqlRow {
+export const BLOCK_COLUMNS = `${SHARED_COLUMNS}, flush_last_offset, false AS merged`;
+export const MERGED_BLOCK_COLUMNS = `${SHARED_COLUMNS}, first_flush, last_flush AS flush_last_offset, true AS merged`;
+
+export function rowOfBlock({ partition, lastOffset, objectKey }: Flush, block: FlushBlock): SqlRow {
+  return { ...sharedRowOf(block), partition, flush_last_offset: lastOffset, object_key: objectKey };
+}
+
+export function rowOfMergedBlock(merge: Merge, block: MergedBlock): SqlRow {
+  return {
+    ...sharedRowOf(block),
+    partition: merge.partition,
+    last_flush: block.lastFlush,
+    first_flush: block.firstFlush,
+    merge_number: merge.number,
+    merged_at_ms: merge.createdAtMs,
+    object_key: merge.objectKey,
+  };
+}
+
+function sharedRowOf(block: FlushBlock): SqlRow {
   return {
     project_id: block.projectId,
     session_id: block.sessionId,
-    partition: flush.partition,
-    flush_last_offset: flush.lastOffset,
-    object_key: flush.objectKey,
     block_offset: block.blockOffset,
     block_length: block.blockLength,
     first_offset: block.firstOffset,
@@ -80,6 +96,16 @@ export function blockOfRow(row: SqlRow): StoredBlock {
     frameIndex: fromBase64(row.frame_index),
     objectKey: toText(row.object_key),
     flushLastOffset: toOffset(toNumber(row.flush_last_offset)),
+    merged: row.merged === true,
+  };
+}
+
+export function mergeableOfRow(row: SqlRow): MergeableSession {
+  return {
+    projectId: toText(row.project_id),
+    sessionId: toText(row.session_id),
+    endedAtMs: toNumber(row.ended_ms),
+    bytes: toNumber(row.bytes),
   };
 }
 
@@ -185,7 +211,7 @@ function toText(value: unknown): string {
   return value;
 }
 
-function toTexts(value: unknown): readonly string[] {
+export function toTexts(value: unknown): readonly string[] {
   if (!Array.isArray(value)) throw new TypeError(`not a list: ${String(value)}`);
   return value.map(toText);
 }

@@ -28,7 +28,7 @@ export interface SqlClient {
 export type SqlRow = Readonly<Record<string, unknown>>;
 
 /** Values of `{name:Type}` in a statement. Values never go into the text of a statement in any other way. */
-export type SqlParams = Readonly<Record<string, string | number>>;
+export type SqlParams = Readonly<Record<string, string | number | readonly string[] | readonly number[]>>;
 
 /** Splits rows so that no statement is larger than about `bytesMax` of JSON (one row still goes whole). */
 export function inStatements(rows: readonly SqlRow[], bytesMax: number): SqlRow[][] {

@@ -1,5 +1,5 @@
 import type { Catalog, PositionedFact, SignalRow } from '@playhead/ports';
-import type { Flush, FlushBlock } from '@playhead/schemas';
+import type { Flush, FlushBlock, Merge } from '@playhead/schemas';
 import { END_REASONS, GAP_REASONS, SIGNAL_KINDS, TRACKS, toOffset } from '@playhead/schemas';
 import { memoryCatalog } from '@playhead/testkit';
 import * as fc from 'fast-check';
@@ -74,15 +74,40 @@ const step = fc.oneof(
     gap: fc.boolean(),
     times: fc.constantFrom(1, 1, 2),
   }),
+  // `ahead`: the next flush is in it too, which nobody knows yet.
+  fc.record({ kind: fc.constant('merge' as const), entries: fc.tuple(entry, entry), atMost: fc.nat({ max: 3 }), ahead: fc.boolean() }),
   fc.record({ kind: fc.constant('started' as const), session, startedAtMs: time, userId: word, source: word, facts }),
   fc.record({ kind: fc.constant('ended' as const), session, endedAtMs: time, reason: fc.constantFrom(...END_REASONS) }),
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Applies the steps as a log would bring them: flushes in a chain of ten offsets each, facts one offset each. */
+/** Applies the steps as a log would bring them: flushes in a chain of ten offsets each, facts one offset each, merges of what is left. */
 async function apply(catalog: Catalog, steps: readonly Step[]): Promise<void> {
   let prev = -1;
+  let mergeNumber = 0;
+  const mergedTo = new Map<string, number>();
   for (const [at, one] of steps.entries()) {
+    if (one.kind === 'merge') {
+      const stretches = one.entries.flatMap((from) => {
+        const key = `${from.session.projectId} ${from.session.sessionId}`;
+        const first = (mergedTo.get(key) ?? -1) + 10;
+        const last = one.ahead ? prev + 10 : Math.min(prev, first + one.atMost * 10);
+        if (last < first) return [];
+        mergedTo.set(key, last);
+        return [{ ...blockOf(from, first - 9, last), firstFlush: toOffset(first), lastFlush: toOffset(last) }];
+      });
+      const merge: Merge = {
+        partition: 0,
+        number: ++mergeNumber,
+        objectKey: `p0/merged-${mergeNumber}`,
+        objectBytes: 1,
+        createdAtMs: T0 + at,
+        writer: 'test',
+        blocks: stretches,
+      };
+      await catalog.applyMerge(merge, toOffset(at + 1), []);
+      continue;
+    }
     if (one.kind !== 'flush') {
       await catalog.applyFacts(0, [{ offset: toOffset(at), fact: factOf(one) }], toOffset(at + 1));
       continue;
@@ -110,13 +135,16 @@ async function apply(catalog: Catalog, steps: readonly Step[]): Promise<void> {
   }
 }
 
-function factOf(one: Exclude<Step, { kind: 'flush' }>): PositionedFact['fact'] {
+function factOf(one: Exclude<Step, { kind: 'flush' | 'merge' }>): PositionedFact['fact'] {
   const { session: identity, ...fact } = one;
   return { ...identity, ...fact };
 }
 
 async function everything(catalog: Catalog): Promise<unknown> {
   const answers: unknown[] = [await catalog.progress(0)];
+  answers.push(await catalog.mergeable({ partition: 0, endedFromMs: T0 + 5, endedBeforeMs: T0 + 45, limit: 500 }));
+  const keys = Array.from({ length: 8 }, (_, i) => [`p0/${i * 10 + 9}`, `p0/merged-${i + 1}`]).flat();
+  for (const beforeMs of [T0, T0 + 3, T0 + 99]) answers.push([...(await catalog.objectsInUse(0, keys, beforeMs))].toSorted());
   for (const projectId of PROJECTS) {
     answers.push(await catalog.sessions({ projectId, limit: 500 }));
     answers.push(await catalog.sessions({ projectId, limit: 1, live: true, startedBeforeMs: T0 + 40 }));

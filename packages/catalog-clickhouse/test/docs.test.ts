@@ -15,7 +15,7 @@ const examples = [...text.matchAll(/(.*)\n\n```sql\n([\s\S]*?);\n```/g)].map((ma
   example: match[2] ?? '',
 }));
 const REFERENCE = /<!-- columns -->\n([\s\S]*?)<!-- \/columns -->/;
-const PEOPLES_VIEWS = ['sessions', 'session_events', 'session_blocks', 'session_views', 'flushes', 'gaps', 'projection_progress'];
+const PEOPLES_VIEWS = ['sessions', 'session_events', 'session_blocks', 'session_views', 'flushes', 'merges', 'gaps', 'projection_progress'];
 
 let path: string;
 let catalog: Catalog;

@@ -50,7 +50,7 @@ test('what the log can give again goes, who watched what stays, and so does what
   expect(await tables()).toEqual(['mine', 'my_sessions', 'stored_views']);
 
   const filling = await emptyChdbCatalog({ path });
-  expect(await filling.progress(0)).toEqual({ chainEnd: NO_OFFSET, flushesNext: 0, sessionsNext: 0 });
+  expect(await filling.progress(0)).toEqual({ chainEnd: NO_OFFSET, flushesNext: 0, sessionsNext: 0, mergeNumber: 0, mergesNext: 0 });
   expect(await sql.query('SELECT viewer FROM playhead.session_views')).toEqual([{ viewer: 'ann' }]);
   await fill(filling);
   // Asked for it, it has everything in its tables, for others too.

@@ -1,5 +1,5 @@
 import { toOffset } from '@playhead/schemas';
-import { aSessionStarted } from '@playhead/testkit';
+import { aMerge, aSessionStarted } from '@playhead/testkit';
 import { describe, expect, test } from 'vitest';
 import { clickHouseCatalog } from '../src/clickhouse-catalog.ts';
 import type { SqlClient } from '../src/sql-client.ts';
@@ -29,6 +29,11 @@ const EFFECTS = {
   'a flush with a gap': {
     apply: (sql: SqlClient) => clickHouseCatalog(sql).applyFlush(withGap, toOffset(6), signals),
     rows: ['playhead.stored_blocks', 'playhead.stored_events', 'playhead.stored_gaps', 'playhead.stored_flushes'],
+  },
+  'a merge': {
+    apply: (sql: SqlClient) => clickHouseCatalog(sql).applyMerge(aMerge(), toOffset(1), signals),
+    // The object is in use before a block says that its bytes are there.
+    rows: ['playhead.stored_merges', 'playhead.stored_merged_blocks', 'playhead.stored_events'],
   },
   facts: {
     apply: (sql: SqlClient) => clickHouseCatalog(sql).applyFacts(0, [{ offset: toOffset(0), fact: aSessionStarted() }], toOffset(1)),

@@ -204,7 +204,9 @@ export function memoryCatalog(): Catalog {
         const bytes = left.reduce((sum, block) => sum + block.blockLength, 0);
         found.push({ projectId, sessionId, endedAtMs: ended.endedAtMs, bytes });
       }
-      return found.toSorted((a, b) => a.endedAtMs - b.endedAtMs).slice(0, limit);
+      // Of sessions that ended at the same time any order will do, as long as it is always the same.
+      const name = ({ projectId, sessionId }: MergeableSession): string => `${projectId} ${sessionId}`;
+      return found.toSorted((a, b) => a.endedAtMs - b.endedAtMs || (name(a) < name(b) ? -1 : 1)).slice(0, limit);
     },
 
     async objectsInUse(partition, keys, replacedBeforeMs) {
