@@ -21,6 +21,8 @@ export class World {
   readonly flushes: Flushed[] = [];
   /** How many flushes the catalog has taken over. */
   applied = 0;
+  /** Of which flushes (by index, `behind` excluded) each merged block is. */
+  readonly merges: { readonly from: number; readonly behind: number; readonly block: BlockRef }[] = [];
   /** What the log still holds. */
   first = toOffset(0);
   next = toOffset(0);
@@ -60,10 +62,39 @@ export class World {
       frameIndex: encoded?.frameIndex ?? new Uint8Array(),
     };
     this.flushes.push({ end: last, block: mine.length === 0 ? null : block });
-    this.#frames.set(block.objectKey, frames);
+    this.#objects.set(block.objectKey, frames);
   }
 
-  readonly #frames = new Map<string, readonly PositionedFrame[]>();
+  readonly #objects = new Map<string, readonly PositionedFrame[]>();
+
+  /** Blocks of the next flushes that no merge replaces, as one. The catalog knows at once. */
+  merge(flushes: number): void {
+    const from = this.merges.at(-1)?.behind ?? 0;
+    const behind = Math.min(this.applied, from + flushes);
+    const blocks = this.flushes.slice(from, behind).flatMap(({ block }) => block ?? []);
+    const [first, last] = [blocks[0], blocks.at(-1)];
+    if (first === undefined || last === undefined) return;
+    const frames = blocks.flatMap(({ objectKey }) => this.#objects.get(objectKey) ?? []);
+    const encoded = frames.length === 0 ? null : encodeBlock(frames, (raw) => raw);
+    const marks = new Marks();
+    for (const block of blocks) marks.merge(Marks.decode(block.marks));
+    const block: BlockRef = {
+      ...last,
+      objectKey: `m${last.flushLastOffset}`,
+      blockLength: encoded?.bytes.length ?? 0,
+      firstOffset: first.firstOffset,
+      marks: marks.encode(),
+      frameIndex: encoded?.frameIndex ?? new Uint8Array(),
+    };
+    this.merges.push({ from, behind, block });
+    this.#objects.set(block.objectKey, frames);
+  }
+
+  /** Objects of blocks that a merge replaced are removed. */
+  sweep(): void {
+    for (const { block } of this.flushes.slice(0, this.merges.at(-1)?.behind ?? 0))
+      if (block !== null) this.#objects.delete(block.objectKey);
+  }
 
   get chainEnd(): Offset {
     return this.flushes.at(-1)?.end ?? NO_OFFSET;
@@ -106,13 +137,15 @@ export class World {
     switch (ask.kind) {
       case 'locate': {
         const known = this.flushes.slice(0, this.applied);
-        const blocks = known.map(({ block }) => block).filter((block) => block !== null);
+        const unmerged = known.slice(this.merges.at(-1)?.behind ?? 0).flatMap(({ block }) => block ?? []);
+        const blocks = [...this.merges.map(({ block }) => block), ...unmerged];
         const behind = this.applied < this.flushes.length;
         return { kind: 'located', chainEnd: known.at(-1)?.end ?? NO_OFFSET, blocks, gaps: [], behind };
       }
       case 'read-block': {
         // Two frames at a time, those that were sent among them: the handover leaves them out.
-        const frames = this.#frames.get(ask.block.objectKey) ?? [];
+        const frames = this.#objects.get(ask.block.objectKey)?.filter(({ position }) => position.offset <= ask.through);
+        if (frames === undefined) return { kind: 'block-lost' };
         const { cursor } = handover;
         const at = frames.findIndex(
           ({ position }) => position.offset > cursor.offset || (position.offset === cursor.offset && position.index > cursor.index),

@@ -308,6 +308,92 @@ describe('losses', () => {
   });
 });
 
+describe('blocks that are merged while they are replayed', () => {
+  const frames = ['1.0', '1.1', '4.0', '4.1', '4.2', '6.0', '9.0'].map((at) => frame(at));
+  const flushed = [blockOf(frames.slice(0, 2)), blockOf(frames.slice(2, 5)), blockOf(frames.slice(5))];
+  const merged = blockOf(frames, { objectKey: 'm9' });
+  const read = (...at: number[]): Input => ({ kind: 'frames', frames: at.flatMap((i) => frames[i] ?? []) });
+
+  test('[LH10] a viewer goes on behind its position in the merged block, with every frame once', () => {
+    const viewer = after('start', located(9, flushed), read(0, 1), { kind: 'block-read' }, read(2), { kind: 'block-lost' });
+    expect(nextAsk(viewer.handover)).toMatchObject({ kind: 'locate' });
+    take(viewer, step(viewer.handover, located(9, [merged])));
+    expect(nextAsk(viewer.handover)).toMatchObject({ kind: 'read-block', block: merged, after: { offset: 4, index: 0 }, through: 9 });
+    for (const input of [read(3, 4, 5), read(6), { kind: 'block-read' } as const]) take(viewer, step(viewer.handover, input));
+    expect(sentPositions(viewer.heard)).toEqual(frames.map(({ position }) => formatPosition(position)));
+    expect(viewer.heard.some(({ type }) => type === 'gap')).toBe(false);
+    expect(viewer.handover).toMatchObject({ stage: 'backlog', covered: 9 });
+  });
+
+  test('[LH5] [LH10] a join at the keyframe keeps where it begins', () => {
+    const pictures = ['1.0', '4.0', '9.0'].map((at) => frame(at, 'w1', 'image', true));
+    const viewer = after(
+      'keyframe',
+      located(
+        9,
+        pictures.map((one) => blockOf([one])),
+      ),
+      { kind: 'block-read' },
+      { kind: 'block-lost' },
+    );
+    for (const input of [located(9, [blockOf(pictures, { objectKey: 'm9' })]), { kind: 'frames', frames: pictures } as const]) {
+      take(viewer, step(viewer.handover, input));
+    }
+    expect(sentPositions(viewer.heard)).toEqual(['9.0']);
+  });
+
+  test('[LH10] blocks that are merged once more while the merged one is replayed are looked for again', () => {
+    const half = blockOf(frames.slice(0, 5), { objectKey: 'm4' });
+    const viewer = after('start', located(9, flushed), { kind: 'block-lost' }, located(9, [half, ...flushed.slice(2)]), read(0, 1, 2));
+    for (const input of [read(3, 4), { kind: 'block-read' } as const, { kind: 'block-lost' } as const])
+      take(viewer, step(viewer.handover, input));
+    expect(nextAsk(viewer.handover)).toMatchObject({ kind: 'locate' });
+    const rest = blockOf(frames.slice(5), { objectKey: 'm9' });
+    for (const input of [located(9, [half, rest]), read(5, 6), { kind: 'block-read' } as const]) take(viewer, step(viewer.handover, input));
+    expect(sentPositions(viewer.heard)).toEqual(frames.map(({ position }) => formatPosition(position)));
+    expect(viewer.heard.some(({ type }) => type === 'gap')).toBe(false);
+  });
+
+  test('[LH9] a gap inside of a merged block is said between the frames around it', () => {
+    const gaps = [
+      { firstOffset: offset(7), lastOffset: offset(8) },
+      { firstOffset: offset(2), lastOffset: offset(3) },
+    ];
+    const viewer = after('start', located(9, [merged], { gaps }));
+    const asked: unknown[] = [];
+    for (const part of [read(0, 1), read(2, 3, 4, 5), read(6)]) {
+      const ask = nextAsk(viewer.handover);
+      asked.push(ask.kind === 'read-block' ? [ask.after.offset, ask.through] : ask);
+      for (const input of [part, { kind: 'block-read' } as const]) take(viewer, step(viewer.handover, input));
+    }
+    expect(asked).toEqual([
+      [-1, 1],
+      [1, 6],
+      [6, 9],
+    ]);
+    expect(viewer.heard.slice(1).map((one) => (one.type === 'gap' ? `gap ${one.firstOffset}-${one.lastOffset}` : one.type))).toEqual([
+      'frames',
+      'gap 2-3',
+      'frames',
+      'gap 7-8',
+      'frames',
+    ]);
+    expect(viewer.handover.stage).toBe('backlog');
+  });
+
+  test('[LH9] [LH10] a merged block that cannot be read is unreadable around the gap inside of it', () => {
+    const gaps = [{ firstOffset: offset(2), lastOffset: offset(3) }];
+    const answer = located(9, [merged], { gaps });
+    const viewer = after('start', answer, { kind: 'block-lost' }, answer, { kind: 'block-lost' }, { kind: 'block-lost' });
+    expect(viewer.heard.flatMap((one) => (one.type === 'gap' ? [`${one.firstOffset}-${one.lastOffset} ${one.reason}`] : []))).toEqual([
+      '1-1 unreadable',
+      '2-3 trimmed',
+      '4-9 unreadable',
+    ]);
+    expect(viewer.handover).toMatchObject({ stage: 'backlog', covered: 9 });
+  });
+});
+
 describe('what is said', () => {
   const states = (heard: readonly Outgoing[]): string[] =>
     heard.flatMap((one) => (one.type === 'state' ? [one.state] : one.type === 'frames' ? [] : [one.type]));
@@ -353,13 +439,13 @@ const happening = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
-      op: fc.constantFrom('flush', 'apply', 'tail', 'tail', 'evict', 'trim', 'congest', 'reconnect', 'end' as const),
+      op: fc.constantFrom('flush', 'apply', 'tail', 'tail', 'evict', 'trim', 'congest', 'reconnect', 'end', 'merge', 'sweep' as const),
     }),
   },
 );
 
 describe('in any order', () => {
-  test('[LH1] [LH2] [LH3] [LH4] [LH17] whatever happens in between, a viewer gets every acknowledged frame in order once', () => {
+  test('[LH1] [LH2] [LH3] [LH4] [LH10] [LH17] whatever happens in between, a viewer gets every acknowledged frame in order once', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 80 }), (happenings) => {
         const world = new World();
@@ -382,6 +468,8 @@ describe('in any order', () => {
           else if (one.op === 'tail') world.tail();
           else if (one.op === 'evict') world.evict();
           else if (one.op === 'trim') world.trim();
+          else if (one.op === 'merge') world.merge(2);
+          else if (one.op === 'sweep') world.sweep();
           else if (one.op === 'congest') take(viewer, step(viewer.handover, { kind: 'congested' }));
           else if (one.op === 'end') take(viewer, step(viewer.handover, { ...ENDED, through: toOffset(world.next - 1) }));
           else {
@@ -399,7 +487,7 @@ describe('in any order', () => {
         expect(viewer.handover.stage).toBe('waiting');
         expect(received).toEqual(world.expected());
       }),
-      { numRuns: 400 },
+      { numRuns: 600 },
     );
   });
 });

@@ -1,23 +1,23 @@
 import type { BlockStore, ByteRange } from '@playhead/ports';
-import type { BlockIndex, FrameEntry, Position, PositionedFrame } from '@playhead/schemas';
+import type { BlockIndex, FrameEntry, Offset, PositionedFrame } from '@playhead/schemas';
 import { BlockFault, comparePositions, decodeFrameIndex, frameOfEntry, framePayload, inflatePiece } from '@playhead/schemas';
 import { decompressPiece } from '@playhead/uploads';
-import type { Floors } from './core/floors.ts';
 import { isAboveFloor } from './core/floors.ts';
-import type { BlockRef } from './core/handover.ts';
+import type { Ask, BlockRef } from './core/handover.ts';
 
 /** Pictures that lie closer than this are read as one range: a request costs more than the bytes between. */
 const RANGE_HOLE_BYTES = 32 * 1024;
 
 /**
  * Reads the wanted frames of one block in order of position, some at a time, by ranges of the object: never the object,
- * and of the block only the pieces and pictures that are wanted. Memory: one run of frames, and the inflated pieces that
- * are not used up (a piece is at most PIECE_RAW_BYTES, or one frame).
+ * and of the block only the pieces and pictures that are wanted. Memory: one run of frames, the inflated pieces that are
+ * not used up (whoever wrote the block decided how large they are), and the decoded frame index.
  *
  * Errors pass through: `PlayheadError` of the store, `BlockFault` and `BytesFault` for damaged bytes.
  */
 export class BlockReader {
   readonly block: BlockRef;
+  readonly through: Offset;
   readonly #blocks: BlockStore;
   readonly #index: BlockIndex;
   readonly #wanted: readonly FrameEntry[];
@@ -26,12 +26,17 @@ export class BlockReader {
   readonly #lastUse = new Map<number, number>();
   #at = 0;
 
-  constructor(blocks: BlockStore, block: BlockRef, after: Position, floors: Floors | null, runBytesMax: number) {
+  /** @param runBytesMax payload bytes of what `next` gives, unless one frame has more */
+  constructor(blocks: BlockStore, ask: Extract<Ask, { kind: 'read-block' }>, runBytesMax: number) {
+    const { block, after, through, floors } = ask;
     this.block = block;
+    this.through = through;
     this.#blocks = blocks;
     this.#runBytesMax = runBytesMax;
     this.#index = decodeFrameIndex(block.frameIndex);
-    this.#wanted = this.#index.frames.filter((frame) => comparePositions(frame.position, after) > 0 && isAboveFloor(floors, frame));
+    this.#wanted = this.#index.frames.filter(
+      (frame) => comparePositions(frame.position, after) > 0 && frame.position.offset <= through && isAboveFloor(floors, frame),
+    );
     for (const [i, frame] of this.#wanted.entries()) if (frame.piece >= 0) this.#lastUse.set(frame.piece, i);
   }
 

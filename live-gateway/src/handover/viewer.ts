@@ -184,8 +184,8 @@ export class Viewer {
 
   async #readBlock(ask: AskOf<'read-block'>): Promise<Input> {
     await this.#socket.below(this.#drainedBytes());
-    if (this.#block?.block !== ask.block) {
-      this.#block = new BlockReader(this.#gateway.blocks, ask.block, ask.after, ask.floors, this.#gateway.settings.messageBytesMax);
+    if (this.#block?.block !== ask.block || this.#block.through !== ask.through) {
+      this.#block = new BlockReader(this.#gateway.blocks, ask, this.#gateway.settings.messageBytesMax);
     }
     const frames = await this.#block.next();
     return frames === null ? { kind: 'block-read' } : { kind: 'frames', frames };

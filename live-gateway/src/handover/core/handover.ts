@@ -100,8 +100,14 @@ export const INPUTS = [
 export type Ask =
   /** → `located`. `checkBehind`: look whether the catalog lags behind the chain. */
   | { readonly kind: 'locate'; readonly attempt: number; readonly checkBehind: boolean }
-  /** → `frames` (any number of times), then `block-read`; or `block-lost`. */
-  | { readonly kind: 'read-block'; readonly block: BlockRef; readonly after: Position; readonly floors: Floors | null }
+  /** → `frames` of uploads up to `through` (any number of times), then `block-read`; or `block-lost`. */
+  | {
+      readonly kind: 'read-block';
+      readonly block: BlockRef;
+      readonly after: Position;
+      readonly through: Offset;
+      readonly floors: Floors | null;
+    }
   /** → `met` as soon as the window reaches back to `after`; else `uploads` or `gone`. */
   | { readonly kind: 'read-log'; readonly after: Offset }
   /** → `uploads`, `edge` or `fallen`, at once; `congested` after an upload that the socket could not take. */
@@ -120,8 +126,10 @@ export type Outgoing =
   | { readonly type: 'gap'; readonly firstOffset: Offset; readonly lastOffset: Offset; readonly reason: 'trimmed' | 'unreadable' }
   | { readonly type: 'ended'; readonly reason: EndReason; readonly endedAtMs: number };
 
-/** A piece of history that is still to be sent. */
-export type Todo = { readonly kind: 'block'; readonly block: BlockRef } | { readonly kind: 'gap'; readonly gap: FlushGap };
+/** A piece of history that is still to be sent. Of a block those uploads that are from `firstOffset` to `lastOffset`: a merged one may reach across gaps. */
+export type Todo =
+  | { readonly kind: 'block'; readonly block: BlockRef; readonly firstOffset: Offset; readonly lastOffset: Offset }
+  | { readonly kind: 'gap'; readonly firstOffset: Offset; readonly lastOffset: Offset };
 
 export interface Ending {
   readonly reason: EndReason;
@@ -192,7 +200,7 @@ export function nextAsk(handover: Handover): Ask {
     case 'replaying': {
       const head = handover.replay?.todo[0];
       if (head?.kind !== 'block') throw new Error('a replay without a block to read');
-      return { kind: 'read-block', block: head.block, after: handover.cursor, floors: handover.floors };
+      return { kind: 'read-block', block: head.block, after: handover.cursor, through: head.lastOffset, floors: handover.floors };
     }
     case 'backlog':
       return { kind: 'read-log', after: handover.covered };

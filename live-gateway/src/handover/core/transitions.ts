@@ -118,15 +118,22 @@ function historyBehind(handover: Handover, input: Of<'located'>): readonly Todo[
   const { cursor, covered, gapsSaidTo, floors } = handover;
   const lowest = floors === null ? -1 : Math.min(...[...floors.windows.values()].map((position) => position.offset));
   const gaps = input.gaps.filter((gap) => gap.lastOffset > covered && (!Number.isFinite(lowest) || gap.lastOffset > lowest));
-  const blocks = input.blocks.filter(
-    (block) => block.blockLength > 0 && block.lastOffset > covered && block.lastOffset >= cursor.offset && block.lastOffset > gapsSaidTo,
-  );
-  const todo: Todo[] = [...gaps.map((gap): Todo => ({ kind: 'gap', gap })), ...blocks.map((block): Todo => ({ kind: 'block', block }))];
-  return todo.toSorted((a, b) => firstOffset(a) - firstOffset(b));
+  const blocks = input.blocks
+    .filter((block) => block.blockLength > 0)
+    .flatMap((block) => betweenGaps(block, input.gaps))
+    .filter(({ lastOffset }) => lastOffset > covered && lastOffset >= cursor.offset && lastOffset > gapsSaidTo);
+  const todo: Todo[] = [...gaps.map((gap): Todo => ({ kind: 'gap', ...gap })), ...blocks];
+  return todo.toSorted((a, b) => a.firstOffset - b.firstOffset);
 }
 
-function firstOffset(todo: Todo): Offset {
-  return todo.kind === 'gap' ? todo.gap.firstOffset : todo.block.firstOffset;
+/** The stretches of a block that gaps inside of it leave: so that a gap is said between the frames around it. */
+function betweenGaps(block: BlockRef, gaps: readonly FlushGap[]): Todo[] {
+  const inside = gaps
+    .filter((gap) => block.firstOffset < gap.firstOffset && gap.lastOffset < block.lastOffset)
+    .toSorted((a, b) => a.firstOffset - b.firstOffset);
+  const firsts = [block.firstOffset, ...inside.map((gap) => toOffset(gap.lastOffset + 1))];
+  const lasts = [...inside.map((gap) => toOffset(gap.firstOffset - 1)), block.lastOffset];
+  return firsts.map((firstOffset, i) => ({ kind: 'block', block, firstOffset, lastOffset: lasts[i] ?? block.lastOffset }));
 }
 
 /** Says a gap once, and only to a viewer whose cursor is not behind it already. */
@@ -147,7 +154,7 @@ function replayOn(before: Handover): Step {
   if (replay === null) return stay({ ...handover, stage: 'locating' });
   let { todo } = replay;
   for (let head = todo[0]; head?.kind === 'gap'; head = todo[0]) {
-    const said = sayGap(handover, head.gap, 'trimmed');
+    const said = sayGap(handover, head, 'trimmed');
     handover = said.handover;
     outgoing.push(...said.outgoing);
     todo = todo.slice(1);
@@ -160,26 +167,21 @@ function replayOn(before: Handover): Step {
   };
 }
 
-function headBlock(handover: Handover): BlockRef | undefined {
-  const head = handover.replay?.todo[0];
-  return head?.kind === 'block' ? head.block : undefined;
-}
-
 function finishBlock(handover: Handover): Step {
   const { replay } = handover;
   if (replay === null) return stay(handover);
   return replayOn({ ...handover, replay: { ...replay, todo: replay.todo.slice(1) } });
 }
 
-/** Once: the block may have been merged, so ask the catalog again. Twice: its frames are a gap. */
+/** Once: the block may have been merged, so ask the catalog again, and go on behind the cursor. Twice: its frames are a gap. */
 function loseBlock(handover: Handover): Step {
-  const block = headBlock(handover);
-  if (block === undefined) return stay(handover);
-  const name = `${block.objectKey} ${block.blockOffset}`;
+  const head = handover.replay?.todo[0];
+  if (head?.kind !== 'block') return stay(handover);
+  const name = `${head.block.objectKey} ${head.block.blockOffset}`;
   if (handover.lostBlock !== name) return stay({ ...handover, stage: 'locating', replay: null, lostBlock: name });
-  const said = sayGap(handover, block, 'unreadable');
+  const said = sayGap(handover, head, 'unreadable');
   // Marked as said in any case: a later answer of the catalog must not bring the block back.
-  const after = finishBlock({ ...said.handover, gapsSaidTo: max(said.handover.gapsSaidTo, block.lastOffset) });
+  const after = finishBlock({ ...said.handover, gapsSaidTo: max(said.handover.gapsSaidTo, head.lastOffset) });
   return { handover: after.handover, outgoing: [...said.outgoing, ...after.outgoing] };
 }
 
