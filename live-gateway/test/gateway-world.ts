@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import type { BlockStore, Catalog, Clock, EventLog, Logger, Projects } from '@playhead/ports';
 import { systemClock } from '@playhead/ports';
 import type { Flush, FlushBlock, Offset, PositionedFrame, SessionFact, Upload } from '@playhead/schemas';
-import { encodeBlock, encodeFrameBundle, formatPosition, Marks, NO_OFFSET, partitionOf, toOffset } from '@playhead/schemas';
+import { decodeBlock, encodeBlock, encodeFrameBundle, formatPosition, Marks, NO_OFFSET, partitionOf, toOffset } from '@playhead/schemas';
 import {
   aFlush,
   aFlushBlock,
+  aMerge,
+  aMergedBlock,
   anUpload,
   aSessionEnded,
   aSessionStarted,
@@ -15,7 +17,7 @@ import {
   memoryLog,
   silentLogger,
 } from '@playhead/testkit';
-import { compressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
+import { compressPiece, decompressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
 import type { FastifyInstance } from 'fastify';
 import fastify from 'fastify';
 import type { LiveGatewayDeps, LiveGatewaySettings } from '../src/index.ts';
@@ -191,6 +193,49 @@ export class GatewayWorld {
   /** The catalog takes over what it has not. */
   async apply(count = Number.POSITIVE_INFINITY): Promise<void> {
     for (const { flush, next } of this.#unapplied.splice(0, count)) await this.catalog.applyFlush(flush, next, []);
+  }
+
+  /** Lays the blocks of the session that no merge replaces out anew as one; the catalog hears of it. */
+  async merge(session = SESSION): Promise<void> {
+    const partition = partitionOf(session, this.log.partitions);
+    const { mergeNumber } = await this.catalog.progress(partition);
+    const { blocks } = await this.catalog.blocks('shop', session, partition);
+    const own = blocks.filter(({ merged }) => !merged);
+    const [first, last] = [own[0], own.at(-1)];
+    if (first === undefined || last === undefined) return;
+    const frames: PositionedFrame[] = [];
+    const marks = new Marks();
+    for (const block of own) {
+      marks.merge(Marks.decode(block.marks));
+      if (block.blockLength === 0) continue;
+      const range = { offset: block.blockOffset, length: block.blockLength };
+      frames.push(...decodeBlock(await this.blocks.get(block.objectKey, range), decompressPiece));
+    }
+    const { bytes, frameIndex } = encodeBlock(frames, compressPiece);
+    const number = mergeNumber + 1;
+    const objectKey = `merged/${partition}/${number}`;
+    await this.blocks.put(objectKey, bytes);
+    const block = aMergedBlock({
+      sessionId: session,
+      firstFlush: first.flushLastOffset,
+      lastFlush: last.flushLastOffset,
+      blockLength: bytes.length,
+      firstOffset: first.firstOffset,
+      lastOffset: last.lastOffset,
+      marks: marks.encode(),
+      frameIndex,
+    });
+    const merge = aMerge({ partition, number, objectKey, objectBytes: bytes.length, blocks: [block] });
+    await this.catalog.applyMerge(merge, toOffset(number), []);
+  }
+
+  /** Removes the objects of flushes that nobody needs any more. */
+  async sweep(session = SESSION): Promise<void> {
+    const partition = partitionOf(session, this.log.partitions);
+    const keys: string[] = [];
+    for await (const { key } of this.blocks.list(`uploads/${partition}/`)) keys.push(key);
+    const used = await this.catalog.objectsInUse(partition, keys, Number.MAX_SAFE_INTEGER);
+    for (const key of keys) if (!used.has(key)) await this.blocks.delete(key);
   }
 
   /** The log forgets everything, provided that all of it is compacted. */

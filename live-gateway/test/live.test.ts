@@ -257,6 +257,46 @@ describe('a join', () => {
     expect(viewer.positions).toEqual(['1.0']);
   });
 
+  test.each([1, 2, 3, 5, 8, 9])(
+    '[LH1] [LH10] gets every frame once when blocks are merged and their objects removed before read %i',
+    async (before) => {
+      let reads = 0;
+      world = await GatewayWorld.open({
+        partitions: 1,
+        // A frame a read.
+        settings: { messageBytesMax: 1 },
+        wrapBlocks: (blocks) => ({
+          ...blocks,
+          async get(...asked) {
+            if (++reads === before) {
+              await world.merge();
+              await world.sweep();
+            }
+            return blocks.get(...asked);
+          },
+        }),
+      });
+      await world.start();
+      for (const counter of [0, 1, 2]) {
+        await world.pictures(counter, 3);
+        // A duplicate: the marks of all blocks have to be in the merged one.
+        if (counter > 0) await world.pictures(counter - 1, 3);
+        await world.flush();
+      }
+      await world.apply();
+      const viewer = world.join();
+      await viewer.until(() => viewer.story.includes('live'));
+      await world.pictures(2, 3);
+      await world.pictures(3, 1);
+      await viewer.until(() => viewer.positions.length === 10);
+      expect(viewer.positions).toEqual(await world.acknowledged());
+      expect(viewer.story).toEqual(['welcome', 'replaying', 'live']);
+      const kept: string[] = [];
+      for await (const { key } of world.blocks.list('')) kept.push(key);
+      expect(kept).toEqual(['merged/0/1']);
+    },
+  );
+
   test('[LH12] hears of the end behind everything before it, and gets late uploads', async () => {
     world = await GatewayWorld.open();
     await world.start();

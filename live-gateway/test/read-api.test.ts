@@ -129,6 +129,30 @@ describe('blocks', () => {
     expect(head.headers.get('etag')).toBe(etag);
   });
 
+  test('that were merged have an id of their own, so that no id ever means other bytes', async () => {
+    await recorded();
+    const path = `/v1/sessions/${SESSION}/blocks`;
+    const before = new Uint8Array(await (await world.get(`${path}/1`)).arrayBuffer());
+    await world.merge();
+    // Whoever has the list of before gets what it names, as long as that is there.
+    expect(new Uint8Array(await (await world.get(`${path}/1`)).arrayBuffer())).toEqual(before);
+    await world.sweep();
+    expect((await world.get(`${path}/1`)).status).toBe(404);
+    await world.pictures(2, 1);
+    await world.flush();
+    await world.apply();
+
+    const list = (await (await world.get(path)).json()) as BlockList;
+    expect(list.blocks.map(({ id, frames }) => [id, frames.map(({ position }) => position)])).toEqual([
+      ['m1', ['0.0', '0.1', '0.2', '1.0']],
+      ['2', ['2.0']],
+    ]);
+    const merged = new Uint8Array(await (await world.get(`${path}/m1`)).arrayBuffer());
+    expect(decodeBlock(merged, decompressPiece)).toHaveLength(4);
+    for (const id of ['0', 'm0', 'm2', '01']) expect((await world.get(`${path}/${id}`)).status).toBe(404);
+    for (const id of ['m', 'M1', 'mm1', '1m']) expect((await world.get(`${path}/${id}`)).status).toBe(422);
+  });
+
   test('that do not exist are not found', async () => {
     await recorded();
     expect((await world.get(`/v1/sessions/${SESSION}/blocks/7`)).status).toBe(404);
@@ -167,6 +191,16 @@ describe('frames', () => {
     expect((await world.get(`/v1/sessions/${SESSION}/frames/1.1`)).status).toBe(404);
     expect((await world.get(`/v1/sessions/${SESSION}/frames/1`)).status).toBe(422);
     expect((await world.get(`/v1/sessions/${SESSION}/frames/0.0`, {}, 'HEAD')).headers.get('content-type')).toBe('image/jpeg');
+  });
+
+  test('are the same bytes at the same address after their blocks were merged and the objects removed', async () => {
+    const list = await recorded();
+    const paths = list.blocks.flatMap(({ frames }) => frames.map(({ position }) => `/v1/sessions/${SESSION}/frames/${position}`));
+    const read = async (path: string) => Buffer.from(await (await world.get(path)).arrayBuffer()).toString('hex');
+    const before = await Promise.all(paths.map(read));
+    await world.merge();
+    await world.sweep();
+    expect(await Promise.all(paths.map(read))).toEqual(before);
   });
 
   test('are found in blocks that came after the list was kept', async () => {

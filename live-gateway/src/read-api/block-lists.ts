@@ -10,6 +10,11 @@ export interface PlacedFrame {
   readonly entry: FrameEntry;
 }
 
+/** What a block is called in its session. A merged one is not called as one that it replaces: the bytes of an id never change. */
+export function blockIdOf({ flushLastOffset, merged }: Pick<StoredBlock, 'flushLastOffset' | 'merged'>): string {
+  return `${merged ? 'm' : ''}${flushLastOffset}`;
+}
+
 interface KnownList {
   readonly list: SessionBlocks;
   readonly bytes: number;
@@ -37,10 +42,10 @@ export class BlockLists {
     return list;
   }
 
-  /** The block of a flush, or undefined. */
-  async block(projectId: string, sessionId: string, flushLastOffset: number): Promise<StoredBlock | undefined> {
+  /** The block with this id ({@link blockIdOf}), or undefined. */
+  async block(projectId: string, sessionId: string, id: string): Promise<StoredBlock | undefined> {
     const find = (list: SessionBlocks): StoredBlock | undefined =>
-      list.blocks.find((block) => block.flushLastOffset === flushLastOffset && block.blockLength > 0);
+      list.blocks.find((block) => blockIdOf(block) === id && block.blockLength > 0);
     return this.#find(projectId, sessionId, (known) => find(known.list));
   }
 

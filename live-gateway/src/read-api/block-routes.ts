@@ -16,6 +16,7 @@ import { viewerOf } from '../auth.ts';
 import type { Gateway } from '../deps.ts';
 import type { SessionDirectory } from '../directory/session-directory.ts';
 import type { BlockLists, PlacedFrame } from './block-lists.ts';
+import { blockIdOf } from './block-lists.ts';
 import { blockSchema, blocksSchema, frameSchema } from './http-schemas.ts';
 import { etagOf, sendBytes } from './range.ts';
 
@@ -44,7 +45,7 @@ export function registerBlockRoutes(scope: FastifyInstance, gateway: Gateway, di
       const { projectId } = viewerOf(request, gateway.projects);
       const { sessionId, blockId } = request.params as { sessionId: string; blockId: string };
       return again(lists, projectId, sessionId, async () => {
-        const block = await lists.block(projectId, sessionId, Number(blockId));
+        const block = await lists.block(projectId, sessionId, blockId);
         if (block === undefined) throw new PlayheadError('not_found');
         const { objectKey, blockOffset, blockLength } = block;
         return sendBytes(request, reply, {
@@ -112,9 +113,9 @@ async function sendFrame(request: FastifyRequest, reply: FastifyReply, gateway: 
 }
 
 function describeBlock(sessionId: string, block: StoredBlock): object {
-  const { flushLastOffset, blockLength, firstTimestampMs, lastTimestampMs, windows } = block;
+  const { blockLength, firstTimestampMs, lastTimestampMs, windows } = block;
   return {
-    id: String(flushLastOffset),
+    id: blockIdOf(block),
     bytes: blockLength,
     firstTimestampMs,
     lastTimestampMs,

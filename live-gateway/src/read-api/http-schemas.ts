@@ -101,7 +101,7 @@ export const blocksSchema = {
           items: {
             type: 'object',
             properties: {
-              id: { type: 'string' },
+              id: { type: 'string', description: 'Its bytes never change; when blocks are merged, theirs go and a new one comes' },
               bytes: { type: 'number' },
               firstTimestampMs: { type: 'number' },
               lastTimestampMs: { type: 'number' },
@@ -140,7 +140,7 @@ export const blocksSchema = {
 export const blockSchema = {
   summary: 'The bytes of a block; single ranges are served',
   tags: ['read'],
-  params: { type: 'object', properties: { sessionId, blockId: { type: 'string', pattern: '^\\d{1,16}$' } } },
+  params: { type: 'object', properties: { sessionId, blockId: { type: 'string', pattern: '^m?\\d{1,16}$' } } },
   querystring: { type: 'object', properties: { token } },
 } as const;
 
