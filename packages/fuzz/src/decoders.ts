@@ -349,8 +349,9 @@ function topicAt(bytes: Uint8Array): Topic {
 
 const EXAMPLE_UPLOAD = avroCodec.decode('playhead.uploads', golden('playhead.uploads')[0] ?? new Uint8Array());
 const EXAMPLE_FLUSH = avroCodec.decode('playhead.flushes', golden('playhead.flushes')[0] ?? new Uint8Array());
+const EXAMPLE_MERGE = avroCodec.decode('playhead.merges', golden('playhead.merges')[0] ?? new Uint8Array());
 const NO_BYTES = new Uint8Array();
-const emptied = (block: FlushBlock, pages: readonly string[] = []): FlushBlock => ({
+const emptied = <B extends FlushBlock>(block: B, pages: readonly string[] = []): B => ({
   ...block,
   projectId: '',
   sessionId: '',
@@ -360,7 +361,6 @@ const emptied = (block: FlushBlock, pages: readonly string[] = []): FlushBlock =
   marks: NO_BYTES,
   frameIndex: NO_BYTES,
 });
-const EMPTY_BLOCKS = EXAMPLE_FLUSH.blocks.map((block) => emptied(block));
 
 const goldenRecords = TOPIC_NAMES.flatMap((topic, number) => golden(topic).map((bytes) => ({ topic, number, bytes })));
 /** A record that is written again is the same record. */
@@ -369,26 +369,25 @@ function soundRecord(record: never, bytes: Uint8Array): void {
   assert.deepStrictEqual(avroCodec.decode(topic, avroCodec.encode(topic, record)), record);
 }
 
-/** Records with as many facts, pages and blocks as fit. */
+/** Records with as many facts, pages and blocks as fit, each behind the number of its topic. */
 function recordBombs(bytes: number): Uint8Array[] {
+  const of = (topic: Topic, record: Uint8Array): Uint8Array => concat(Uint8Array.of(TOPIC_NAMES.indexOf(topic)), record);
   const upload = avroCodec.encode('playhead.uploads', { ...EXAMPLE_UPLOAD, facts: { '': '' }, body: NO_BYTES });
   const factsAt = upload.length - 5;
   const flush = avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: [] });
-  const blocks = Math.floor(bytes / 64);
+  const merge = avroCodec.encode('playhead.merges', { ...EXAMPLE_MERGE, blocks: [] });
+  const many = <B extends FlushBlock>(blocks: readonly B[]): B[] =>
+    Array.from({ length: Math.floor(bytes / 64) }, () => blocks.map((block) => emptied(block))).flat();
+  const pages = Array.from({ length: bytes }, () => '');
+  const manyPages = EXAMPLE_FLUSH.blocks.map((block) => emptied(block, pages));
   return [
-    concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 4)), manyFacts(bytes), Uint8Array.of(0, 0)),
-    concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 2)), new Uint8Array(bytes), Uint8Array.of(0, 0)),
-    avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: Array.from({ length: blocks }, () => EMPTY_BLOCKS).flat() }),
-    avroCodec.encode('playhead.flushes', {
-      ...EXAMPLE_FLUSH,
-      blocks: EMPTY_BLOCKS.map((block) =>
-        emptied(
-          block,
-          Array.from({ length: bytes }, () => ''),
-        ),
-      ),
-    }),
-    concat(flush.subarray(0, -1), repeated(zigzag(-1), bytes)),
+    of('playhead.uploads', concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 4)), manyFacts(bytes), Uint8Array.of(0, 0))),
+    of('playhead.uploads', concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 2)), new Uint8Array(bytes), Uint8Array.of(0, 0))),
+    of('playhead.flushes', avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: many(EXAMPLE_FLUSH.blocks) })),
+    of('playhead.flushes', avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: manyPages })),
+    of('playhead.flushes', concat(flush.subarray(0, -1), repeated(zigzag(-1), bytes))),
+    of('playhead.merges', avroCodec.encode('playhead.merges', { ...EXAMPLE_MERGE, blocks: many(EXAMPLE_MERGE.blocks) })),
+    of('playhead.merges', concat(merge.subarray(0, -1), repeated(zigzag(-1), bytes))),
   ];
 }
 
@@ -605,7 +604,7 @@ export const DECODERS: readonly Decoder[] = [
     decode: (bytes) => avroCodec.decode(topicAt(bytes), bytes.subarray(1)),
     faults: [BytesFault],
     memoryMax: perByte(64),
-    nasty: (bytes) => recordBombs(bytes).map((record, i) => concat(Uint8Array.of(i < 2 ? 0 : 1), record)),
+    nasty: recordBombs,
     sound: soundRecord,
   },
   {

@@ -122,7 +122,7 @@ function historyBehind(handover: Handover, input: Of<'located'>): readonly Todo[
     .filter((block) => block.blockLength > 0)
     .flatMap((block) => betweenGaps(block, input.gaps))
     .filter(({ lastOffset }) => lastOffset > covered && lastOffset >= cursor.offset && lastOffset > gapsSaidTo);
-  const todo: Todo[] = [...gaps.map((gap): Todo => ({ kind: 'gap', ...gap })), ...blocks];
+  const todo: Todo[] = [...gaps.map(({ firstOffset, lastOffset }): Todo => ({ kind: 'gap', firstOffset, lastOffset })), ...blocks];
   return todo.toSorted((a, b) => a.firstOffset - b.firstOffset);
 }
 
