@@ -32,6 +32,7 @@ const LIFECYCLE = ['processors/test/lifecycle.test.ts'];
 const TAIL = ['processors/test/tail.test.ts'];
 const PROJECTION = ['processors/test/projection.test.ts'];
 const CLICKHOUSE = ['packages/catalog-clickhouse/test/progress-last.test.ts'];
+const MERGES = ['packages/catalog-clickhouse/test/merges.test.ts'];
 const SALVAGE = ['packages/uploads/test/read-upload.test.ts', 'processors/test/compactor.test.ts'];
 
 /** By the promise that they break. */
@@ -295,6 +296,29 @@ export const MUTATIONS: readonly Mutation[] = [
       file: 'packages/catalog-clickhouse/src/clickhouse-catalog.ts',
       before: 'const { partition, lastOffset, gap } = flush;\n',
       after: 'const { partition, lastOffset, gap } = flush;\n      await advance(partition, { chainEnd: lastOffset, flushesNext });\n',
+    },
+  ]),
+  ...notSimulated(MERGES, [
+    {
+      name: 'merge-shown-twice',
+      broken: 'a merged block is answered beside the blocks that it replaces',
+      file: 'packages/catalog-clickhouse/src/clickhouse-catalog.ts',
+      before: '{ ...params, firsts, lasts },',
+      after: '{ ...params, firsts: [], lasts: [] },',
+    },
+    {
+      name: 'holes-of-a-replica',
+      broken: 'a server that lacks flushes or merges says which objects are nobody’s',
+      file: 'packages/catalog-clickhouse/src/clickhouse-catalog.ts',
+      before: 'if (!knows(flushes, chainEnd) || !knows(merges, mergeNumber)) {',
+      after: 'if (false) {',
+    },
+    {
+      name: 'blocks-of-a-flush-missing',
+      broken: 'a flush of which blocks are not there yet is taken for one without them',
+      file: 'packages/catalog-clickhouse/src/clickhouse-catalog.ts',
+      before: 'return row ? toNumber(row.needed) > 0 || toNumber(row.known) < sessions : sessions > 0;',
+      after: 'return row ? toNumber(row.needed) > 0 : sessions > 0;',
     },
   ]),
   ...simulated(SALVAGE, [
