@@ -69,7 +69,7 @@ const upload: Shape<Upload> = {
 };
 
 /** A block's bytes as avsc takes them. */
-const bytesToAvro = <B extends FlushBlock>(block: B): object => ({
+const bytesToAvro = (block: FlushBlock): object => ({
   ...block,
   marks: bufferOf(block.marks),
   frameIndex: bufferOf(block.frameIndex),

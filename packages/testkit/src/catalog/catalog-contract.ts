@@ -2,19 +2,9 @@ import type { Catalog } from '@playhead/ports';
 import type { SessionInfo } from '@playhead/schemas';
 import { LIMITS, NO_OFFSET, toOffset } from '@playhead/schemas';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { CatalogUnderTest } from './catalog-fixtures.ts';
 import { aChainedFlush, aFlushBlock, aSignalRow, counts, ended, PROJECT, started, T0 } from './catalog-fixtures.ts';
 import { mergingRules } from './merging-contract.ts';
-
-/** A catalog with nothing in it, migrated. */
-export interface CatalogUnderTest {
-  readonly catalog: Catalog;
-  /** Closes the catalog and opens it again over the same data. Absent where nothing outlives the catalog. */
-  readonly reopen?: () => Promise<Catalog>;
-  /** One more catalog over the same data, at the same time; not migrated. Absent where there can be one only. */
-  readonly alongside?: () => Promise<Catalog>;
-  /** Closes everything and removes the data. */
-  readonly dispose: () => Promise<void>;
-}
 
 const TEXTS = [
   `it's "quoted" and 'quoted'`,

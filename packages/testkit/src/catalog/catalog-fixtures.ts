@@ -1,6 +1,17 @@
-import type { PositionedFact, SignalRow } from '@playhead/ports';
+import type { Catalog, PositionedFact, SignalRow } from '@playhead/ports';
 import type { Flush, FlushBlock, Merge, MergedBlock, SessionCounts, SessionEnded, SessionStarted, Signal } from '@playhead/schemas';
 import { NO_COUNTS, NO_OFFSET, toOffset } from '@playhead/schemas';
+
+/** A catalog with nothing in it, migrated. */
+export interface CatalogUnderTest {
+  readonly catalog: Catalog;
+  /** Closes the catalog and opens it again over the same data. Absent where nothing outlives the catalog. */
+  readonly reopen?: () => Promise<Catalog>;
+  /** One more catalog over the same data, at the same time; not migrated. Absent where there can be one only. */
+  readonly alongside?: () => Promise<Catalog>;
+  /** Closes everything and removes the data. */
+  readonly dispose: () => Promise<void>;
+}
 
 /** Records as a catalog is given them; every field can be overridden. */
 

@@ -1,3 +1,3 @@
-export type { CatalogUnderTest } from './catalog-contract.ts';
 export { catalogContract } from './catalog-contract.ts';
+export type { CatalogUnderTest } from './catalog-fixtures.ts';
 export { memoryCatalog } from './memory-catalog.ts';

@@ -2,7 +2,7 @@ import type { Catalog, MergeableQuery } from '@playhead/ports';
 import type { FlushBlock, Merge } from '@playhead/schemas';
 import { NO_OFFSET, toOffset } from '@playhead/schemas';
 import { expect, test } from 'vitest';
-import type { CatalogUnderTest } from './catalog-contract.ts';
+import type { CatalogUnderTest } from './catalog-fixtures.ts';
 import {
   aChainedFlush,
   aFlushBlock,
