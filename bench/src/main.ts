@@ -15,6 +15,7 @@ import { benchIngest } from './ingest/bench-ingest.ts';
 import { benchKafkaProduce, benchKafkaRead } from './kafka-client.ts';
 import { benchLive } from './live/bench-live.ts';
 import { benchLogAppend } from './log-append.ts';
+import { benchMergedPieces } from './merged-pieces.ts';
 import { circumstancesText, resultText, tableText } from './results.ts';
 import type { Run } from './run.ts';
 import type { BenchTable } from './table.ts';
@@ -25,6 +26,7 @@ type Bench = (run: Run) => Promise<BenchTable | void>;
 /** Every benchmark by name. Machines are noisy: read ratios, not times. */
 const BENCHES: Readonly<Record<string, Bench>> = {
   'block-codec': benchBlockCodec,
+  'merged-pieces': ({ report }) => benchMergedPieces(report),
   'log-append': benchLogAppend,
   ingest: benchIngest,
   live: benchLive,

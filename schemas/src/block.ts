@@ -7,7 +7,7 @@ import type { PositionedFrame } from './frame.ts';
 import { imageSize } from './image-info.ts';
 
 /**
- * A block: the frames of one session in one flush, decodable alone.
+ * A block: the frames of one session in one flush, or in a stretch of flushes that were merged; decodable alone.
  *
  *     bytes v1 (big-endian):
  *     ┌───────┬────────┬──────────────────┬─────────────┬───────────────┬───────────────┬───────────────────────────┐
@@ -16,7 +16,8 @@ import { imageSize } from './image-info.ts';
  *
  * - frame index: `formats/frame-index.ts`; the same bytes are in the flush record.
  * - pieces: zstd frames, one behind the other. A piece holds text frames of one window and one track in order of position;
- *   a DOM keyframe begins a piece (the first part of one does), and a piece ends before it passes PIECE_RAW_BYTES (one larger frame has a piece alone).
+ *   a DOM keyframe begins a piece (the first part of one does), and a piece ends before it passes a size (one larger frame has a piece
+ *   alone): PIECE_RAW_BYTES in a flush, MERGED_PIECE_RAW_BYTES in a merge.
  * - pictures: as they came, one behind the other; byte-identical ones lie there once.
  *
  * So one picture is one range of the block, and the way from a keyframe is a run of whole pieces.
@@ -26,6 +27,9 @@ const CHECKSUM_BYTES = 4;
 
 /** Where a piece is cut, before compression. Larger ones gain little (zstd's window at level 3 is of this order) and cost a seek more. */
 export const PIECE_RAW_BYTES = 256 * 1024;
+
+/** The same of a merged block: docs/decisions/0008-merged-pieces.md. */
+export const MERGED_PIECE_RAW_BYTES = 1024 * 1024;
 
 /** How many earlier pictures of the same length and checksum are compared: only made-up pictures come near. */
 const LIKENESSES_MAX = 8;
@@ -58,7 +62,7 @@ export interface BlockParts {
 /** {@link blockParts}, put together. */
 export function encodeBlock(frames: readonly PositionedFrame[], compress: Compress): { bytes: Uint8Array; frameIndex: Uint8Array } {
   const { parts, length, frameIndex } = blockParts(frames, compress, crc32);
-  return { bytes: concat(parts, length), frameIndex };
+  return { bytes: joinBytes(parts, length), frameIndex };
 }
 
 /**
@@ -68,33 +72,90 @@ export function encodeBlock(frames: readonly PositionedFrame[], compress: Compre
  * @throws {RangeError} for frames out of order
  */
 export function blockParts(frames: readonly PositionedFrame[], compress: Compress, checksum: Checksum): BlockParts {
+  const cut = cutBlock(frames, PIECE_RAW_BYTES);
+  const compressed = cut.pieces.map((piece) => compress(rawBytesOf(piece)));
+  return layOutBlock(cut, compressed, checksum);
+}
+
+/** The frames of a block, and the pieces that their text goes to: what is to be compressed before the block can be laid out. */
+export interface CutBlock {
+  readonly frames: readonly PositionedFrame[];
+  readonly pieces: readonly RawPiece[];
+  /** By frame: which piece it goes to, and where in it; undefined for pictures. */
+  readonly places: readonly ({ readonly piece: number; readonly offset: number } | undefined)[];
+}
+
+/** A piece before compression. */
+export interface RawPiece {
+  readonly payloads: readonly Uint8Array[];
+  readonly rawLength: number;
+}
+
+/** The bytes of a piece: a copy, but where it holds a single frame. */
+export function rawBytesOf({ payloads, rawLength }: RawPiece): Uint8Array {
+  return joinBytes(payloads, rawLength);
+}
+
+/**
+ * The first step of a block: which frame goes to which piece. Compression is the caller's, wherever it happens;
+ * {@link layOutBlock} is the second step.
+ *
+ * @param frames in ascending order of position
+ * @param pieceRawBytes where a piece is cut. Bounds: 1 .. LIMITS.frameBytesMax
+ */
+export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: number): CutBlock {
+  const pieces: { readonly payloads: Uint8Array[]; rawLength: number }[] = [];
+  const open = new Map<string, number>();
+  const places = frames.map((frame) => {
+    if (frame.track === 'image') return undefined;
+    const run = `${frame.track} ${frame.windowId}`;
+    let number = open.get(run);
+    let piece = number === undefined ? undefined : pieces[number];
+    const beginsPiece = (frame.track === 'dom' && frame.keyframe) || (piece?.rawLength ?? 0) + frame.payload.length > pieceRawBytes;
+    if (number === undefined || piece === undefined || beginsPiece) {
+      piece = { payloads: [], rawLength: 0 };
+      number = pieces.push(piece) - 1;
+      open.set(run, number);
+    }
+    const offset = piece.rawLength;
+    piece.payloads.push(frame.payload);
+    piece.rawLength += frame.payload.length;
+    return { piece: number, offset };
+  });
+  return { frames, pieces, places };
+}
+
+/**
+ * The second step of a block: frame index, compressed pieces, pictures and checksum.
+ *
+ * @param compressed the bytes of each piece, by number
+ * @throws {RangeError} for frames out of order, or another number of pieces
+ */
+export function layOutBlock({ frames, pieces, places }: CutBlock, compressed: readonly Uint8Array[], checksum: Checksum): BlockParts {
+  if (compressed.length !== pieces.length) throw new RangeError(`${compressed.length} of ${pieces.length} pieces`);
   const windows = [...new Set(frames.map((frame) => frame.windowId))];
-  const cut = cutPieces(frames);
-  const pieces: PieceEntry[] = [];
-  const compressedPieces: Uint8Array[] = [];
   let end = 0;
-  for (const { payloads, rawLength } of cut.pieces) {
-    const compressed = compress(concat(payloads, rawLength));
-    pieces.push({ offset: end, length: compressed.length, rawLength });
-    compressedPieces.push(compressed);
-    end += compressed.length;
-  }
+  const pieceEntries = compressed.map(({ length }, number): PieceEntry => {
+    const offset = end;
+    end += length;
+    return { offset, length, rawLength: pieces[number]?.rawLength ?? 0 };
+  });
 
   const pictures = new PictureShelf(end, checksum);
   const entries = frames.map((frame, i): FrameEntry => {
     const { payload, ...facts } = frame;
     const common = { ...facts, length: payload.length };
-    const place = cut.places[i];
+    const place = places[i];
     if (place) return { ...common, piece: place.piece, offset: place.offset, width: 0, height: 0 };
     const { width, height } = imageSize(payload) ?? { width: 0, height: 0 };
     return { ...common, piece: -1, offset: pictures.place(payload), width, height };
   });
-  const frameIndex = encodeFrameIndex({ windows, pieces, frames: entries });
+  const frameIndex = encodeFrameIndex({ windows, pieces: pieceEntries, frames: entries });
 
   const header = new Uint8Array(BLOCK_HEADER_BYTES);
   header.set(MAGIC);
   new DataView(header.buffer).setUint32(4, frameIndex.length);
-  const parts = [header, frameIndex, ...compressedPieces, ...pictures.payloads];
+  const parts = [header, frameIndex, ...compressed, ...pictures.payloads];
   const trailer = new Uint8Array(CHECKSUM_BYTES);
   new DataView(trailer.buffer).setUint32(
     0,
@@ -214,34 +275,6 @@ export function frameOfEntry(entry: FrameEntry, payload: Uint8Array): Positioned
   return { position, windowId, track, keyframe, timestampMs, payload, ...(part && { part }) };
 }
 
-interface Piece {
-  readonly payloads: Uint8Array[];
-  rawLength: number;
-}
-
-/** Which piece each text frame goes to, and where in it; nothing for pictures. */
-function cutPieces(frames: readonly PositionedFrame[]): { pieces: Piece[]; places: ({ piece: number; offset: number } | undefined)[] } {
-  const pieces: Piece[] = [];
-  const open = new Map<string, number>();
-  const places = frames.map((frame) => {
-    if (frame.track === 'image') return undefined;
-    const run = `${frame.track} ${frame.windowId}`;
-    let number = open.get(run);
-    let piece = number === undefined ? undefined : pieces[number];
-    const beginsPiece = (frame.track === 'dom' && frame.keyframe) || (piece?.rawLength ?? 0) + frame.payload.length > PIECE_RAW_BYTES;
-    if (number === undefined || piece === undefined || beginsPiece) {
-      piece = { payloads: [], rawLength: 0 };
-      number = pieces.push(piece) - 1;
-      open.set(run, number);
-    }
-    const offset = piece.rawLength;
-    piece.payloads.push(frame.payload);
-    piece.rawLength += frame.payload.length;
-    return { piece: number, offset };
-  });
-  return { pieces, places };
-}
-
 /** Puts pictures one behind the other, each distinct one once. */
 class PictureShelf {
   readonly payloads: Uint8Array[] = [];
@@ -279,7 +312,12 @@ function endOfData(index: BlockIndex, begin: number): number {
   return end;
 }
 
-function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
+/**
+ * Bytes one behind the other: a copy, but where there is a single part.
+ *
+ * @param length of all parts together
+ */
+export function joinBytes(parts: readonly Uint8Array[], length: number): Uint8Array {
   const [only] = parts;
   if (only && parts.length === 1) return only;
   const bytes = new Uint8Array(length);

@@ -3,13 +3,13 @@ import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { BlockStore, EventLog } from '@playhead/ports';
 import type { Chain, Flush, FlushBlock, Offset, Rejected } from '@playhead/schemas';
-import { blockParts, extendsChain, nextOffset } from '@playhead/schemas';
+import { blockParts, extendsChain, joinBytes, nextOffset } from '@playhead/schemas';
 import { compressPiece } from '@playhead/uploads';
+import { objectKeyOf } from '../core/object-key.ts';
 import { readUpTo } from '../runtime/read-up-to.ts';
 import type { Runtime } from '../runtime/retry.ts';
 import { untilDone } from '../runtime/retry.ts';
 import type { ProcessorSettings } from '../settings.ts';
-import { objectKeyOf } from './core/object-key.ts';
 import type { PendingFlush } from './core/pending-flush.ts';
 import type { SpoiledUpload } from './core/session-block.ts';
 import { encodeSession } from './core/session-block.ts';
@@ -53,7 +53,7 @@ export async function buildFlush(pending: PendingFlush, chain: Chain, writer: st
     for (const part of block.parts) parts.push(part);
     objectBytes += length;
   }
-  const object = concat(parts, objectBytes);
+  const object = joinBytes(parts, objectBytes);
   const { firstOffset, lastOffset } = pending.range();
   const sha256Hex = createHash('sha256').update(object).digest('hex');
   const objectKey = objectBytes === 0 ? '' : objectKeyOf(partition, firstOffset, lastOffset, sha256Hex);
@@ -140,16 +140,4 @@ function rejectedOf(
   common: Pick<Rejected, 'projectId' | 'sessionId' | 'partition' | 'rejectedAtMs'>,
 ): Rejected {
   return { ...common, windowId, uploadId, offset, code: 'internal', message, framesKept: 0, byteOffset: 0, body: new Uint8Array() };
-}
-
-function concat(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = parts;
-  if (only && parts.length === 1) return only;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
