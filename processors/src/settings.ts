@@ -26,6 +26,20 @@ export interface ProcessorSettings {
   readonly dedupeHorizonMs: number;
   /** How long the projection gathers facts before it hands them to the catalog. */
   readonly factsGatherMs: number;
+  /** A session is merged when it ended this long ago: what its recorders still hold comes in the meantime. */
+  readonly mergeAfterMs: number;
+  /** A merge is made when the session that waits for it longest ended this long ago ... */
+  readonly mergeAgeMs: number;
+  /** ... or when what waits has so many stored bytes. */
+  readonly mergeBytesMin: number;
+  /** A merge takes so many stored bytes, or one larger block. */
+  readonly mergeBytesMax: number;
+  /** How often a partition looks for what can be merged. */
+  readonly mergeTickMs: number;
+  /** How often a partition looks for objects that nobody refers to. */
+  readonly sweepEveryMs: number;
+  /** For how long the objects of flushes stay after their blocks were replaced: readers have lists of before. */
+  readonly sweepGraceMs: number;
   /** First and longest pause between attempts at something that failed. */
   readonly retryFirstMs: number;
   readonly retryMaxMs: number;
@@ -46,6 +60,13 @@ export const DEFAULT_SETTINGS: ProcessorSettings = {
   lifecycleTickMs: 1_000,
   dedupeHorizonMs: LIMITS.dedupeHorizonMs,
   factsGatherMs: 100,
+  mergeAfterMs: 10 * 60_000,
+  mergeAgeMs: 60 * 60_000,
+  mergeBytesMin: 16 * 1024 * 1024,
+  mergeBytesMax: 64 * 1024 * 1024,
+  mergeTickMs: 30_000,
+  sweepEveryMs: 10 * 60_000,
+  sweepGraceMs: 60 * 60_000,
   retryFirstMs: 100,
   retryMaxMs: 10_000,
   holeWaitMs: 5_000,

@@ -4,9 +4,14 @@ import type { ProjectionStats } from './catalog/projection-driver.ts';
 import { Projection } from './catalog/projection-driver.ts';
 import { Compactor } from './compactor/compactor-driver.ts';
 import type { CompactorStats } from './compactor/compactor-stats.ts';
+import type { MergerStats } from './merger/merger-driver.ts';
+import { Merger } from './merger/merger-driver.ts';
 import { BufferBudget } from './runtime/buffer-budget.ts';
+import { Turns } from './runtime/turns.ts';
 import type { ProcessorSettings } from './settings.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
+import type { SweepStats } from './sweep/sweep-driver.ts';
+import { Sweep } from './sweep/sweep-driver.ts';
 
 /** The group in which processors share the partitions of the log. */
 export const PROCESSORS_GROUP = 'processors';
@@ -17,17 +22,21 @@ export interface ProcessorsDeps {
   readonly catalog: Catalog;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The name of this process in its flushes: for people who look at logs. Unique among processes that run. */
+  /** The name of this process in its flushes and merges: for people who look at logs. Unique among processes that run. */
   readonly writer: string;
   /** 0 <= value < 1, for the jitter of retries. Default: Math.random. */
   readonly random?: () => number;
   readonly settings?: Partial<ProcessorSettings>;
+  /** Compresses the pieces of merged blocks. Default: `compressPieceWell` of uploads, on other threads. */
+  readonly compress?: (raw: Uint8Array) => Promise<Uint8Array>;
 }
 
 export interface ProcessorStats {
   readonly partition: Partition;
   readonly compactor: Readonly<CompactorStats>;
   readonly projection: Readonly<ProjectionStats>;
+  readonly merger: Readonly<MergerStats>;
+  readonly sweep: Readonly<SweepStats>;
 }
 
 export interface Processors {
@@ -45,23 +54,42 @@ export interface Processors {
 interface PartitionParts {
   readonly compactor: Compactor;
   readonly projection: Projection;
+  readonly merger: Merger;
+  readonly sweep: Sweep;
 }
 
 /**
- * Starts compaction, lifecycle and catalog projection of the partitions that fall to this process.
+ * Starts compaction, lifecycle, catalog projection, merges and sweeps of the partitions that fall to this process.
  * Migrating the catalog is the caller's part.
  */
 export async function startProcessors(deps: ProcessorsDeps): Promise<Processors> {
   const settings: ProcessorSettings = { ...DEFAULT_SETTINGS, ...deps.settings };
-  const { log, blocks, catalog, clock, logger, writer, random = Math.random } = deps;
+  const { log, blocks, catalog, clock, logger, writer, random = Math.random, compress } = deps;
   const budget = new BufferBudget(settings.bufferBytesMax);
-  const common = { log, blocks, catalog, clock, logger, writer, random, settings, budget };
+  const common = {
+    log,
+    blocks,
+    catalog,
+    clock,
+    logger,
+    writer,
+    random,
+    settings,
+    budget,
+    turns: new Turns(),
+    ...(compress && { compress }),
+  };
   const running = new Map<Partition, PartitionParts>();
 
   const membership = await log.join(PROCESSORS_GROUP, async (partition, signal) => {
-    const parts = { compactor: new Compactor(common, partition), projection: new Projection(common, partition) };
+    const parts: PartitionParts = {
+      compactor: new Compactor(common, partition),
+      projection: new Projection(common, partition),
+      merger: new Merger(common, partition),
+      sweep: new Sweep(common, partition),
+    };
     running.set(partition, parts);
-    // One that breaks takes the other along: the partition is then worked on again from the beginning.
+    // One that breaks takes the others along: the partition is then worked on again from the beginning.
     const broken = new AbortController();
     const ends = AbortSignal.any([signal, broken.signal]);
     const guarded = async (work: Promise<void>): Promise<void> => {
@@ -74,7 +102,9 @@ export async function startProcessors(deps: ProcessorsDeps): Promise<Processors>
       }
     };
     try {
-      const outcomes = await Promise.allSettled([guarded(parts.compactor.run(ends)), guarded(parts.projection.run(ends))]);
+      const outcomes = await Promise.allSettled(
+        Object.values(parts).map((part: PartitionParts[keyof PartitionParts]) => guarded(part.run(ends))),
+      );
       for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     } finally {
       if (running.get(partition) === parts) running.delete(partition);
@@ -87,10 +117,12 @@ export async function startProcessors(deps: ProcessorsDeps): Promise<Processors>
       await Promise.all([...running.values()].map(({ compactor }) => compactor.flushNow()));
     },
     stats: () =>
-      [...running].map(([partition, { compactor, projection }]) => ({
+      [...running].map(([partition, { compactor, projection, merger, sweep }]) => ({
         partition,
         compactor: { ...compactor.stats },
         projection: { ...projection.stats },
+        merger: { ...merger.stats },
+        sweep: { ...sweep.stats },
       })),
   };
 }

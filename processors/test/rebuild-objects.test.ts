@@ -276,7 +276,7 @@ describe('objects', () => {
     await damage(world.blocks, some, 20);
     await world.blocks.delete(none);
     const damaged = Buffer.from(await world.blocks.get(some)).toString('hex');
-    const tally = new ObjectTally(toOffset(0));
+    const tally = new ObjectTally({ chainEnd: toOffset(0), mergeNumber: 0 });
     for (const { flush, outcome } of await rebuild(world))
       tally.add(flush, outcome.kind, 'unreadable' in outcome ? outcome.unreadable : []);
     expect(tally).toMatchObject({ flushes: 3, objects: { trimmed: 2, rebuilt: 1, whole: 0 }, lost: 2, unreadable: 2, chainEnd: 3 });

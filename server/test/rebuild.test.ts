@@ -50,8 +50,8 @@ describe('a rebuild of what one process stored', () => {
     expect(await objects(engines)).toEqual(before);
     expect(await dump(sql)).toEqual(rowsBefore);
     expect(lines.filter((line) => line.includes('made again from its uploads'))).toHaveLength(2 + others.length);
-    expect(lines).toContainEqual(expect.stringMatching(/partition 0: 3 objects of 3 flushes, .* MB, 2 made again, all whole/));
-    expect(lines).toContainEqual(expect.stringMatching(/partition 1: 3 of 3 flushes, \d+ signals, \d+ facts of sessions/));
+    expect(lines).toContainEqual(expect.stringMatching(/partition 0: 3 objects of 3 flushes and 0 merges, .* MB, 2 made again, all whole/));
+    expect(lines).toContainEqual(expect.stringMatching(/partition 1: 3 of 3 flushes and merges, \d+ signals, \d+ facts of sessions/));
     expect(await run(engines, { plan: { ...ALL, objects: 'check', catalog: false } })).toBe(true);
   });
 

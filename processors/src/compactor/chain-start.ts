@@ -1,6 +1,7 @@
 import type { BlockStore, EventLog } from '@playhead/ports';
 import type { Chain, Flush, Offset, Partition } from '@playhead/schemas';
 import { BytesFault, EMPTY_CHAIN, extendsChain, nextOffset, PlayheadError, toOffset } from '@playhead/schemas';
+import { checkpointPrefix } from '../core/object-key.ts';
 import { Lifecycle } from '../lifecycle/core/lifecycle.ts';
 import { readUpTo } from '../runtime/read-up-to.ts';
 import type { Runtime } from '../runtime/retry.ts';
@@ -9,7 +10,6 @@ import type { ProcessorSettings } from '../settings.ts';
 import type { Checkpoint } from './core/checkpoint.ts';
 import { agrees, decodeCheckpoint } from './core/checkpoint.ts';
 import { KnownSessions } from './core/known-sessions.ts';
-import { checkpointPrefix } from './core/object-key.ts';
 
 /** The flush that ends a chain, and where its record is. */
 export interface ChainTip {

@@ -1,8 +1,8 @@
 import type { BlockStore } from '@playhead/ports';
 import type { Partition } from '@playhead/schemas';
+import { checkpointKey, checkpointPrefix } from '../core/object-key.ts';
 import type { Checkpoint } from './core/checkpoint.ts';
 import { encodeCheckpoint } from './core/checkpoint.ts';
-import { checkpointKey, checkpointPrefix } from './core/object-key.ts';
 
 /** One to use, one to fall back to. */
 const CHECKPOINTS_KEPT = 2;

@@ -3,17 +3,18 @@ import type { BlockStore, EventLog } from '@playhead/ports';
 import type { Flush, FlushBlock, Partition } from '@playhead/schemas';
 import { decodeBlock, nextOffset, PlayheadError } from '@playhead/schemas';
 import { decompressPiece } from '@playhead/uploads';
-import { objectKeyOf } from '../compactor/core/object-key.ts';
 import { PendingFlush } from '../compactor/core/pending-flush.ts';
 import { buildFlush } from '../compactor/flush-step.ts';
 import { takeRecord } from '../compactor/take-record.ts';
+import { mergedKeyOf, objectKeyOf } from '../core/object-key.ts';
 import { readUpTo } from '../runtime/read-up-to.ts';
 import type { Runtime } from '../runtime/retry.ts';
 import { untilDone } from '../runtime/retry.ts';
 import type { ProcessorSettings } from '../settings.ts';
 import { AcceptedInFlush } from './core/accepted-in-flush.ts';
-import type { ValidFlush } from './valid-flushes.ts';
-import { validFlushes } from './valid-flushes.ts';
+import { ReplacedBlocks } from './core/replaced-blocks.ts';
+import type { ValidFlush, ValidMerge } from './valid-records.ts';
+import { validFlushes, validMerges } from './valid-records.ts';
 
 export interface RebuildObjectsDeps extends Runtime {
   readonly log: EventLog;
@@ -24,14 +25,16 @@ export interface RebuildObjectsDeps extends Runtime {
 /** What is wrong with an object, and which of its blocks cannot be read for it. */
 export interface FaultyObject {
   readonly fault: 'missing' | 'damaged';
-  /** Empty where something is wrong between or behind the blocks only. */
+  /** Of the blocks that no merge has replaced. Empty where something is wrong between or behind the blocks only. */
   readonly unreadable: readonly FlushBlock[];
 }
 
-/** What became of the object of a valid flush. */
+/** What became of the object of a valid flush or merge. */
 export type ObjectOutcome =
-  /** The flush had no frame. */
+  /** The flush, or what was merged, had no frame. */
   | { readonly kind: 'none' }
+  /** Nobody reads it any more: merges have replaced all of its blocks. It may be gone. */
+  | { readonly kind: 'replaced' }
   | { readonly kind: 'whole' }
   /** Only looked at. */
   | ({ readonly kind: 'faulty' } & FaultyObject)
@@ -47,6 +50,11 @@ export interface CheckedFlush extends ValidFlush {
   readonly outcome: ObjectOutcome;
 }
 
+/** A valid merge, and what its object is like: `none`, `whole` or `faulty`. */
+export interface CheckedMerge extends ValidMerge {
+  readonly outcome: ObjectOutcome;
+}
+
 export interface RebuildObjectsOptions {
   /** False: only look. */
   readonly repair: boolean;
@@ -58,7 +66,8 @@ export interface RebuildObjectsOptions {
  * again from the uploads that the log still holds. Safe beside processors that work: what a flush names does not change.
  *
  * A key ends in a hash of the bytes: an object is whole when its bytes have that hash, and nothing else is ever written
- * under the key. Memory: one object, or one flush that is being made again. Log and store are waited for.
+ * under the key. Objects whose blocks have all been replaced are not read: what readers get is in the merges (`checkMerges`).
+ * Memory: one object, or one flush that is being made again. Log and store are waited for.
  *
  * @throws {GivenUp} when the signal aborts
  */
@@ -67,15 +76,20 @@ export async function* rebuildObjects(
   partition: Partition,
   { repair, signal }: RebuildObjectsOptions,
 ): AsyncGenerator<CheckedFlush> {
+  const replaced = new ReplacedBlocks();
+  for await (const { merge } of validMerges(deps, partition, signal)) replaced.add(merge);
   for await (const valid of validFlushes(deps, partition, signal)) {
     const { flush } = valid;
-    if (flush.objectKey === '') {
-      yield { ...valid, outcome: { kind: 'none' } };
+    const left = replaced.left(flush);
+    if (flush.objectKey === '' || left.length === 0) {
+      yield { ...valid, outcome: { kind: flush.objectKey === '' ? 'none' : 'replaced' } };
       continue;
     }
     const until = <T>(what: string, attempt: () => Promise<T>): Promise<T> =>
       untilDone(deps, `${what} ${flush.objectKey}`, attempt, { ...deps.settings, signal, isFinal });
-    const faulty = await until('read the object', () => faultOf(deps.blocks, flush));
+    const { partition: of, firstOffset, lastOffset, objectKey } = flush;
+    const keyOf = (sha256Hex: string): string => objectKeyOf(of, firstOffset, lastOffset, sha256Hex);
+    const faulty = await until('read the object', () => faultOf(deps.blocks, objectKey, keyOf, left));
     if (faulty === null) yield { ...valid, outcome: { kind: 'whole' } };
     else if (!repair) yield { ...valid, outcome: { kind: 'faulty', ...faulty } };
     else {
@@ -85,24 +99,52 @@ export async function* rebuildObjects(
   }
 }
 
+/**
+ * Reads the objects of all valid merges of a partition, one after the other. One that is missing or damaged cannot be made again: the
+ * objects that it was made of are gone, and their uploads with them. Log and store are waited for.
+ *
+ * @throws {GivenUp} when the signal aborts
+ */
+export async function* checkMerges(deps: RebuildObjectsDeps, partition: Partition, signal: AbortSignal): AsyncGenerator<CheckedMerge> {
+  for await (const valid of validMerges(deps, partition, signal)) {
+    const { objectKey, number, blocks } = valid.merge;
+    if (objectKey === '') {
+      yield { ...valid, outcome: { kind: 'none' } };
+      continue;
+    }
+    const attempt = (): Promise<FaultyObject | null> =>
+      faultOf(deps.blocks, objectKey, (sha256Hex) => mergedKeyOf(partition, number, sha256Hex), blocks);
+    const faulty = await untilDone(deps, `read the object ${objectKey}`, attempt, { ...deps.settings, signal, isFinal });
+    yield { ...valid, outcome: faulty === null ? { kind: 'whole' } : { kind: 'faulty', ...faulty } };
+  }
+}
+
 /** Only what log and store say of themselves is waited for. That the log was trimmed meanwhile is seen at the next attempt. */
 function isFinal(error: unknown): boolean {
   return !(error instanceof PlayheadError) || !(error.retryable || error.code === 'position_gone');
 }
 
-/** Null for a whole object. */
-async function faultOf(blocks: BlockStore, flush: Flush): Promise<FaultyObject | null> {
-  const { objectKey, partition, firstOffset, lastOffset } = flush;
-  const withBytes = flush.blocks.filter(({ blockLength }) => blockLength > 0);
+/**
+ * Null for a whole object.
+ *
+ * @param keyOf the key that bytes with a SHA-256 have
+ * @param blocks that are read of it
+ */
+async function faultOf(
+  store: BlockStore,
+  objectKey: string,
+  keyOf: (sha256Hex: string) => string,
+  blocks: readonly FlushBlock[],
+): Promise<FaultyObject | null> {
+  const withBytes = blocks.filter(({ blockLength }) => blockLength > 0);
   let object: Uint8Array;
   try {
-    object = await blocks.get(objectKey);
+    object = await store.get(objectKey);
   } catch (error) {
     if (error instanceof PlayheadError && error.code === 'not_found') return { fault: 'missing', unreadable: withBytes };
     throw error;
   }
-  const sha256Hex = createHash('sha256').update(object).digest('hex');
-  if (objectKeyOf(partition, firstOffset, lastOffset, sha256Hex) === objectKey) return null;
+  if (keyOf(createHash('sha256').update(object).digest('hex')) === objectKey) return null;
   return { fault: 'damaged', unreadable: withBytes.filter((block) => !isReadable(block, object)) };
 }
 

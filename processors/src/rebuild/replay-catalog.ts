@@ -61,8 +61,8 @@ export function replayCatalog(deps: ProjectionDeps, signal: AbortSignal): Catalo
 
 /** A projection goes on where the catalog is: what was not dropped, or came in between, would leave holes. */
 async function expectEmpty(deps: ProjectionDeps, partition: Partition, signal: AbortSignal): Promise<void> {
-  const { chainEnd, sessionsNext } = await progressOf(deps, partition, signal);
-  if (chainEnd !== NO_OFFSET || sessionsNext !== 0)
+  const { chainEnd, mergeNumber, sessionsNext } = await progressOf(deps, partition, signal);
+  if (chainEnd !== NO_OFFSET || mergeNumber !== 0 || sessionsNext !== 0)
     throw new Error(`partition ${partition} of the catalog is not empty: does another process write to it?`);
 }
 

@@ -1,6 +1,6 @@
 import type { BlockStore, Catalog, Clock, EventLog, Logger } from '@playhead/ports';
-import type { CheckedFlush, PartitionClaim } from '@playhead/processors';
-import { claimPartitions, DEFAULT_SETTINGS, GivenUp, ObjectTally, rebuildObjects, replayCatalog } from '@playhead/processors';
+import type { CatalogEnd, CheckedFlush, PartitionClaim } from '@playhead/processors';
+import { checkMerges, claimPartitions, DEFAULT_SETTINGS, GivenUp, ObjectTally, rebuildObjects, replayCatalog } from '@playhead/processors';
 import type { Offset } from '@playhead/schemas';
 import { NO_OFFSET } from '@playhead/schemas';
 import type { Engines } from '../engines.ts';
@@ -82,13 +82,14 @@ async function claimed(log: EventLog, clock: Clock, print: RebuildDeps['print'])
 async function withCatalog(deps: RebuildDeps & Stores & { readonly catalog: Catalog }, plan: RebuildPlan): Promise<boolean> {
   const { log, catalog, print } = deps;
   const known = await Promise.all(partitionsOf(log).map((partition) => catalog.progress(partition)));
-  const isEmpty = known.every(({ chainEnd, sessionsNext }) => chainEnd === NO_OFFSET && sessionsNext === 0);
+  const isEmpty = known.every(
+    ({ chainEnd, mergeNumber, sessionsNext }) => chainEnd === NO_OFFSET && mergeNumber === 0 && sessionsNext === 0,
+  );
   let isWhole = true;
   const wantsObjects = plan.objects !== 'skip';
   if (wantsObjects || !(isEmpty || plan.acceptLoss)) {
     if (!wantsObjects) print('The catalog is about to be dropped, so the objects that its signals come from are read first.');
-    const ends = known.map(({ chainEnd }) => chainEnd);
-    const tallies = await goThroughObjects(deps, plan.objects === 'rebuild', ends);
+    const tallies = await goThroughObjects(deps, plan.objects === 'rebuild', known);
     isWhole = tallies.every(({ lost }) => lost === 0);
     if (!plan.acceptLoss) await refuseLoss(log, known, tallies);
   }
@@ -99,13 +100,14 @@ async function withCatalog(deps: RebuildDeps & Stores & { readonly catalog: Cata
 /** @throws {RebuildRefused} where the catalog knows more than a new one would */
 async function refuseLoss(
   log: EventLog,
-  known: readonly { readonly chainEnd: Offset; readonly sessionsNext: Offset }[],
+  known: readonly (CatalogEnd & { readonly sessionsNext: Offset })[],
   tallies: readonly ObjectTally[],
 ): Promise<void> {
   const accept = 'Nothing was dropped. --accept-loss makes the catalog again without it.';
-  for (const [partition, { chainEnd, sessionsNext }] of known.entries()) {
+  for (const [partition, { chainEnd, mergeNumber, sessionsNext }] of known.entries()) {
     const { next } = await log.bounds('playhead.sessions', partition);
-    if (chainEnd <= (tallies[partition]?.chainEnd ?? NO_OFFSET) && sessionsNext <= next) continue;
+    const tally = tallies[partition] ?? new ObjectTally();
+    if (chainEnd <= tally.chainEnd && mergeNumber <= tally.mergeNumber && sessionsNext <= next) continue;
     throw new RebuildRefused(
       `Partition ${partition}: the catalog knows more than the log has. Is it the right log, and was it restored whole? ${accept}`,
     );
@@ -116,6 +118,7 @@ async function refuseLoss(
 
 const DONE: Readonly<Record<CheckedFlush['outcome']['kind'], string>> = {
   none: '',
+  replaced: '',
   whole: '',
   faulty: 'left as it is',
   rebuilt: 'made again from its uploads',
@@ -123,11 +126,13 @@ const DONE: Readonly<Record<CheckedFlush['outcome']['kind'], string>> = {
   different: 'NOT MADE AGAIN: its uploads give other bytes. Rebuild with the version of Playhead that wrote it',
 };
 
+const DONE_WITH_MERGE = 'LOST: what was merged is not made again';
+
 /** @param catalogEnds up to where a catalog knows each partition; none without one */
 async function goThroughObjects(
   deps: RebuildDeps & Stores,
   repair: boolean,
-  catalogEnds: readonly Offset[],
+  catalogEnds: readonly CatalogEnd[],
 ): Promise<readonly ObjectTally[]> {
   const { log, clock, print, signal } = deps;
   print(`Objects: reading all that the log names${repair ? ', making again what is missing or damaged' : ''}.`);
@@ -138,13 +143,21 @@ async function goThroughObjects(
     const { next } = await log.bounds('playhead.flushes', partition);
     let saidAtMs = clock.now();
     let named = 0;
+    const name = (objectKey: string, fault: string, done: string): void => {
+      if (named++ < NAMED_MAX) print(`  ${objectKey} is ${fault}: ${done}`);
+    };
     for await (const { flush, offset, outcome } of rebuildObjects({ ...deps, settings: DEFAULT_SETTINGS }, partition, { repair, signal })) {
       const isFaulty = 'fault' in outcome;
       tally.add(flush, outcome.kind, isFaulty ? outcome.unreadable : []);
-      if (isFaulty && named++ < NAMED_MAX) print(`  ${flush.objectKey} is ${outcome.fault}: ${DONE[outcome.kind]}`);
+      if (isFaulty) name(flush.objectKey, outcome.fault, DONE[outcome.kind]);
       if (clock.now() - saidAtMs < PROGRESS_MS) continue;
       saidAtMs = clock.now();
       print(`  partition ${partition}: at flush ${offset} of ${next}, ${megabytes(tally.bytes)} read`);
+    }
+    for await (const { merge, outcome } of checkMerges({ ...deps, settings: DEFAULT_SETTINGS }, partition, signal)) {
+      const isFaulty = 'fault' in outcome;
+      tally.addMerge(merge, outcome.kind, isFaulty ? outcome.unreadable : []);
+      if (isFaulty) name(merge.objectKey, outcome.fault, DONE_WITH_MERGE);
     }
     if (named > NAMED_MAX) print(`  ... and ${named - NAMED_MAX} more in partition ${partition}`);
     print(`  partition ${partition}: ${summaryOf(tally)}`);
@@ -152,8 +165,9 @@ async function goThroughObjects(
   return tallies;
 }
 
-function summaryOf({ flushes, bytes, objects, lost, unreadable }: ObjectTally): string {
-  const parts = [`${flushes - objects.none} objects of ${flushes} flushes, ${megabytes(bytes)}`];
+function summaryOf({ flushes, merges, bytes, objects, lost, unreadable }: ObjectTally): string {
+  const { none, replaced } = objects;
+  const parts = [`${flushes + merges - none - replaced} objects of ${flushes} flushes and ${merges} merges, ${megabytes(bytes)}`];
   if (objects.rebuilt > 0) parts.push(`${objects.rebuilt} made again`);
   parts.push(lost > 0 ? `${lost} missing or damaged (${unreadable} blocks)` : 'all whole');
   return parts.join(', ');
@@ -165,13 +179,18 @@ async function fillCatalog(deps: RebuildDeps & Stores): Promise<void> {
   print('Catalog: dropping what came from the log. Who watched what is kept.');
   const catalog = await engines.emptyCatalog();
   print('Catalog: filling it from the log.');
-  const ends = await Promise.all(partitionsOf(log).map((partition) => log.bounds('playhead.flushes', partition)));
+  const recordsTo = async (partition: number): Promise<number> => {
+    const bounds = await Promise.all((['playhead.flushes', 'playhead.merges'] as const).map((topic) => log.bounds(topic, partition)));
+    return bounds.reduce((sum, { next }) => sum + next, 0);
+  };
+  const ends = await Promise.all(partitionsOf(log).map(recordsTo));
   const replay = replayCatalog({ ...deps, catalog, settings: DEFAULT_SETTINGS }, signal);
   const say = (): void => {
     for (const { partition, projection } of replay.stats()) {
-      const { flushes, invalid, signals, facts } = projection;
+      const { flushes, merges, invalid, signals, facts } = projection;
+      const of = ends[partition] ?? 0;
       print(
-        `  partition ${partition}: ${flushes + invalid} of ${ends[partition]?.next ?? 0} flushes, ${signals} signals, ${facts} facts of sessions`,
+        `  partition ${partition}: ${flushes + merges + invalid} of ${of} flushes and merges, ${signals} signals, ${facts} facts of sessions`,
       );
     }
   };

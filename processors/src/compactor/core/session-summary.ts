@@ -1,5 +1,6 @@
 import type { FlushBlock, SessionCounts, SignalKind } from '@playhead/schemas';
-import { isContinuation, LIMITS, NO_COUNTS } from '@playhead/schemas';
+import { isContinuation, NO_COUNTS } from '@playhead/schemas';
+import { BoundedFacts } from '../../core/bounded-facts.ts';
 import { parseSignal } from '../../core/parse-signal.ts';
 import type { PendingSession } from './pending-flush.ts';
 
@@ -32,21 +33,15 @@ export type SessionSummary = Omit<FlushBlock, 'blockOffset' | 'blockLength' | 'f
 export function summarise(session: PendingSession): SessionSummary {
   const { projectId, sessionId } = session;
   const counts = { ...NO_COUNTS };
-  const pages = new Set<string>();
-  const windows = new Set<string>();
-  const facts = new Map<string, string>();
+  const bounded = new BoundedFacts();
   let [uploads, duplicates, rejected, bytesReceived] = [0, 0, 0, 0];
   let [firstTimestampMs, lastTimestampMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   let [firstReceivedAtMs, lastReceivedAtMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
-  const visit = (url: string | undefined): void => {
-    if (url && pages.size < LIMITS.pagesMax) pages.add(url.slice(0, LIMITS.factCharsMax));
-  };
-
   for (const upload of session.uploads) {
     firstReceivedAtMs = Math.min(firstReceivedAtMs, upload.receivedAtMs);
     lastReceivedAtMs = Math.max(lastReceivedAtMs, upload.receivedAtMs);
-    if (windows.size < LIMITS.windowsMax) windows.add(upload.windowId);
+    bounded.addWindow(upload.windowId);
     if (upload.duplicate) {
       duplicates++;
       continue;
@@ -54,10 +49,8 @@ export function summarise(session: PendingSession): SessionSummary {
     uploads++;
     if (upload.rejected) rejected++;
     bytesReceived += upload.bytesReceived;
-    for (const [name, value] of Object.entries(upload.facts)) {
-      if (facts.has(name) || facts.size < LIMITS.factsMax) facts.set(name, value);
-    }
-    visit(upload.facts.url);
+    bounded.addFacts(upload.facts);
+    bounded.addPage(upload.facts.url);
     for (const frame of upload.frames) {
       // A frame in parts is one frame.
       if (!isContinuation(frame)) counts.frames++;
@@ -68,7 +61,7 @@ export function summarise(session: PendingSession): SessionSummary {
       if (frame.track !== 'signal') continue;
       const signal = parseSignal(frame.payload);
       counts[COUNT_OF_SIGNAL[signal.kind]]++;
-      if (signal.kind === 'navigation') visit(signal.url);
+      if (signal.kind === 'navigation') bounded.addPage(signal.url);
     }
   }
 
@@ -84,14 +77,14 @@ export function summarise(session: PendingSession): SessionSummary {
     lastTimestampMs: counts.frames > 0 ? lastTimestampMs : 0,
     firstReceivedAtMs,
     lastReceivedAtMs,
-    windows: [...windows],
+    windows: bounded.windows,
     counts,
     uploads,
     duplicates,
     rejected,
     bytesReceived,
-    pages: [...pages],
-    facts: Object.fromEntries(facts),
+    pages: bounded.pages,
+    facts: bounded.facts,
     marks: session.marks.encode(),
   };
 }

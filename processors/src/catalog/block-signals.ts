@@ -6,7 +6,7 @@ import { decompressPiece } from '@playhead/uploads';
 import { signalsCounted } from '../compactor/core/session-summary.ts';
 import { parseSignal } from '../core/parse-signal.ts';
 import type { Runtime } from '../runtime/retry.ts';
-import { errorFields } from '../runtime/retry.ts';
+import { errorFields, isLost } from '../runtime/retry.ts';
 
 /** Up to here an object is fetched whole: one request for all of its sessions. */
 const WHOLE_OBJECT_BYTES_MAX = 8 * 1024 * 1024;
@@ -14,18 +14,29 @@ const WHOLE_OBJECT_BYTES_MAX = 8 * 1024 * 1024;
 /** Ranges of one larger object that are fetched at the same time. */
 const RANGES_AT_ONCE = 4;
 
+/** An object and what it holds: a flush or a merge. */
+export type WithBlocks = Pick<Flush, 'partition' | 'objectKey' | 'objectBytes'> & { readonly blocks: readonly FlushBlock[] };
+
+export interface FoundSignals {
+  /** In the order of the blocks and of positions. */
+  readonly rows: readonly SignalRow[];
+  /** There is no such object. */
+  readonly isGone: boolean;
+}
+
 /**
- * The signals of all blocks of a flush, in the order of its blocks and of positions. Blocks whose counts know no signal are
- * not fetched. A block that is gone (its session was deleted), damaged, or that the decoder breaks on has no signals: that is
- * logged and holds up nobody.
+ * The signals of all blocks of a flush or a merge. Blocks whose counts know no signal are not fetched. A block that is
+ * damaged, or that the decoder breaks on, has no signals: that is logged and holds up nobody. Of an object that is gone nothing
+ * is logged here.
  *
  * @throws {PlayheadError} what else the block store throws
  */
-export async function signalsOfFlush(blocks: BlockStore, flush: Flush, { logger }: Pick<Runtime, 'logger'>): Promise<SignalRow[]> {
-  const wanted = flush.blocks.filter((block) => block.blockLength > 0 && signalsCounted(block.counts) > 0);
-  if (wanted.length === 0) return [];
-  const fetch = await fetcherOf(blocks, flush, wanted.length);
+export async function signalsOf(blocks: BlockStore, record: WithBlocks, { logger }: Pick<Runtime, 'logger'>): Promise<FoundSignals> {
+  const wanted = record.blocks.filter((block) => block.blockLength > 0 && signalsCounted(block.counts) > 0);
+  if (wanted.length === 0) return { rows: [], isGone: false };
+  const fetch = await fetcherOf(blocks, record, wanted.length);
   const rows: SignalRow[] = [];
+  let isGone = false;
   for (let at = 0; at < wanted.length; at += RANGES_AT_ONCE) {
     const some = wanted.slice(at, at + RANGES_AT_ONCE);
     const found = await Promise.all(
@@ -37,21 +48,26 @@ export async function signalsOfFlush(blocks: BlockStore, flush: Flush, { logger 
           return signalsOfBlock(block, bytes);
         } catch (error) {
           if (!isFetched && !isLost(error)) throw error;
-          const { objectKey, partition } = flush;
+          if (isGoneObject(error)) {
+            isGone = true;
+            return [];
+          }
+          const { objectKey, partition } = record;
           logger.error({ ...errorFields(error), partition, objectKey, sessionId: block.sessionId }, 'a block has no signals to give');
           return [];
         }
       }),
     );
+    if (isGone) return { rows, isGone };
     for (const one of found) rows.push(...one);
     await setImmediate();
   }
-  return rows;
+  return { rows, isGone };
 }
 
 type Fetch = (block: FlushBlock) => Promise<Uint8Array>;
 
-async function fetcherOf(blocks: BlockStore, { objectKey, objectBytes }: Flush, wanted: number): Promise<Fetch> {
+async function fetcherOf(blocks: BlockStore, { objectKey, objectBytes }: WithBlocks, wanted: number): Promise<Fetch> {
   const range: Fetch = ({ blockOffset, blockLength }) => blocks.get(objectKey, { offset: blockOffset, length: blockLength });
   if (wanted === 1 || objectBytes > WHOLE_OBJECT_BYTES_MAX) return range;
   try {
@@ -77,7 +93,6 @@ function signalsOfBlock({ projectId, sessionId }: FlushBlock, bytes: Uint8Array)
   }));
 }
 
-/** True for what repeating does not cure: the bytes are gone. */
-function isLost(error: unknown): boolean {
-  return error instanceof PlayheadError && (error.code === 'not_found' || error.code === 'range_not_satisfiable');
+function isGoneObject(error: unknown): boolean {
+  return error instanceof PlayheadError && error.code === 'not_found';
 }
