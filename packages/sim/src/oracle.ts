@@ -1,5 +1,5 @@
 import type { BlockStore, Catalog, EventLog, LogRecord } from '@playhead/ports';
-import type { Flush, Offset, Partition, Rejected, SessionCounts, Topic, Upload } from '@playhead/schemas';
+import type { Flush, FlushBlock, Merge, Offset, Partition, Rejected, SessionCounts, Topic, Upload } from '@playhead/schemas';
 import { decodeBlock, formatPosition, isContinuation, NO_COUNTS, NO_OFFSET, partitionOf, toOffset } from '@playhead/schemas';
 import { decompressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
 import type { SeenFrame, Viewer } from './actors/viewer.ts';
@@ -34,6 +34,9 @@ export interface LogContent {
   /** The valid chain of each partition, by the one rule. */
   readonly flushes: readonly (readonly Flush[])[];
   readonly invalidFlushes: number;
+  /** The valid merges of each partition, by the one rule. */
+  readonly merges: readonly (readonly Merge[])[];
+  readonly invalidMerges: number;
   readonly factsNext: readonly Offset[];
   readonly rejected: readonly Rejected[];
 }
@@ -45,7 +48,8 @@ export async function readLog(log: EventLog, trimmed: LogContent['uploads'] = []
   const flushes: (readonly Flush[])[] = [];
   const factsNext: Offset[] = [];
   const rejected: Rejected[] = [];
-  let invalidFlushes = 0;
+  const merges: (readonly Merge[])[] = [];
+  let [invalidFlushes, invalidMerges] = [0, 0];
   for (let partition = 0; partition < log.partitions; partition++) {
     const { first } = await log.bounds('playhead.uploads', partition);
     uploadsFirst.push(first);
@@ -62,10 +66,16 @@ export async function readLog(log: EventLog, trimmed: LogContent['uploads'] = []
       chainEnd = record.lastOffset;
     }
     flushes.push(valid);
+    const counted: Merge[] = [];
+    for (const { record } of await recordsOf(log, 'playhead.merges', partition)) {
+      if (record?.number === counted.length + 1) counted.push(record);
+      else invalidMerges++;
+    }
+    merges.push(counted);
     factsNext.push(toOffset(((await recordsOf(log, 'playhead.sessions', partition)).at(-1)?.offset ?? -1) + 1));
     for (const { record } of await recordsOf(log, 'playhead.rejected', partition)) if (record !== null) rejected.push(record);
   }
-  return { uploads, uploadsFirst, flushes, invalidFlushes, factsNext, rejected };
+  return { uploads, uploadsFirst, flushes, invalidFlushes, merges, invalidMerges, factsNext, rejected };
 }
 
 async function recordsOf<T extends Topic>(log: EventLog, topic: T, partition: Partition): Promise<LogRecord<T>[]> {
@@ -84,18 +94,28 @@ async function recordsOf<T extends Topic>(log: EventLog, topic: T, partition: Pa
   return records;
 }
 
-/** True when nothing is left to do: the chain covers the uploads, and the catalog has the chain and the facts. */
-export async function isCaughtUp({ uploads, flushes, factsNext }: LogContent, catalogs: readonly Catalog[]): Promise<boolean> {
+/** True when nothing is left to do: the chain covers the uploads, and the catalog has the chain, the merges and the facts. */
+export async function isCaughtUp({ uploads, flushes, merges, factsNext }: LogContent, catalogs: readonly Catalog[]): Promise<boolean> {
   for (const [partition, records] of uploads.entries()) {
     const lastOffset = records.at(-1)?.offset ?? NO_OFFSET;
     const chainEnd = flushes[partition]?.at(-1)?.lastOffset ?? NO_OFFSET;
     if (chainEnd < lastOffset) return false;
     for (const catalog of catalogs) {
       const progress = await catalog.progress(partition);
+      if (progress.mergeNumber < (merges[partition]?.length ?? 0)) return false;
       if (progress.chainEnd < chainEnd || progress.sessionsNext < (factsNext[partition] ?? 0)) return false;
     }
   }
   return true;
+}
+
+/** True when some session of the installation can be merged, sooner or later. */
+export async function hasMergeable(catalog: Catalog, partitions: number): Promise<boolean> {
+  for (let partition = 0; partition < partitions; partition++) {
+    const query = { partition, endedFromMs: 0, endedBeforeMs: Number.MAX_SAFE_INTEGER, limit: 1 };
+    if ((await catalog.mergeable(query)).length > 0) return true;
+  }
+  return false;
 }
 
 /** What every session has to be. */
@@ -176,20 +196,46 @@ function nameOf({ sessionId, windowId, uploadId, counter }: Upload): string {
   return `${sessionId} ${windowId}/${counter ?? uploadId}`;
 }
 
-/** What the blocks of the valid chain hold is what the log says, in order, once. */
-export async function checkBlocks({ flushes, rejected }: LogContent, blocks: BlockStore, all: readonly Expected[]): Promise<string[]> {
+/** A block that readers get of a session: of a flush, or merged. */
+interface ReadBlock {
+  readonly objectKey: string;
+  readonly block: FlushBlock;
+  readonly isMerged: boolean;
+  /** The flush that it reaches to. */
+  readonly reachesTo: Offset;
+}
+
+/** The blocks of a session that readers get: where a merge counts its block, none of those that it replaces. */
+function blocksOf({ flushes, merges }: Pick<LogContent, 'flushes' | 'merges'>, sessionId: string, partition: Partition): ReadBlock[] {
+  const merged = (merges[partition] ?? []).flatMap(({ objectKey, blocks }) =>
+    blocks.filter((block) => block.sessionId === sessionId).map((block) => ({ objectKey, block })),
+  );
+  const left = (flushes[partition] ?? []).flatMap(({ objectKey, lastOffset, blocks }) =>
+    blocks
+      .filter((block) => block.sessionId === sessionId)
+      .filter(() => !merged.some(({ block: { firstFlush, lastFlush } }) => firstFlush <= lastOffset && lastOffset <= lastFlush))
+      .map((block): ReadBlock => ({ objectKey, block, isMerged: false, reachesTo: lastOffset })),
+  );
+  const inPlace = merged.map(({ objectKey, block }): ReadBlock => ({ objectKey, block, isMerged: true, reachesTo: block.lastFlush }));
+  return [...left, ...inPlace].toSorted((a, b) => a.reachesTo - b.reachesTo);
+}
+
+/** What the blocks of the valid chain and of the valid merges hold is what the log says, in order, once. */
+export async function checkBlocks(content: LogContent, blocks: BlockStore, all: readonly Expected[]): Promise<string[]> {
+  const { flushes, rejected } = content;
   const problems: string[] = [];
   const held = new Map<string, string[]>();
-  for (const flush of flushes.flat()) {
-    for (const { sessionId, blockOffset, blockLength } of flush.blocks) {
+  for (const { sessionId, partition } of all) {
+    const prints: string[] = [];
+    held.set(sessionId, prints);
+    for (const { objectKey, block } of blocksOf(content, sessionId, partition)) {
+      const { blockOffset, blockLength } = block;
       if (blockLength === 0) continue;
-      const prints = held.get(sessionId) ?? [];
-      held.set(sessionId, prints);
       try {
-        const bytes = await blocks.get(flush.objectKey, { offset: blockOffset, length: blockLength });
+        const bytes = await blocks.get(objectKey, { offset: blockOffset, length: blockLength });
         prints.push(...decodeBlock(bytes, decompressPiece).map((frame) => printOf(frame).print));
       } catch (error) {
-        problems.push(`the block of ${sessionId} in ${flush.objectKey} cannot be read: ${String(error)}`);
+        problems.push(`the block of ${sessionId} in ${objectKey} cannot be read: ${String(error)}`);
       }
     }
   }
@@ -218,7 +264,7 @@ export async function checkBlocks({ flushes, rejected }: LogContent, blocks: Blo
 export async function checkCatalog(
   name: string,
   catalog: Catalog,
-  { flushes }: LogContent,
+  content: LogContent,
   blocks: BlockStore,
   all: readonly Expected[],
 ): Promise<string[]> {
@@ -226,14 +272,12 @@ export async function checkCatalog(
   for (const { sessionId, partition, signals, counts, uploads, duplicates } of all) {
     const wrong = (what: string): void => void problems.push(`${name}: ${what} of ${sessionId}`);
     const { blocks: rows } = await catalog.blocks(PROJECT, sessionId, partition);
-    const inChain = (flushes[partition] ?? []).flatMap((flush) =>
-      flush.blocks.filter((block) => block.sessionId === sessionId).map(() => flush.lastOffset),
-    );
+    const nameOfBlock = (isMerged: boolean, reachesTo: Offset): string => `${isMerged ? 'merged ' : ''}${reachesTo}`;
     problems.push(
       ...compare(
         `${name}: blocks of ${sessionId}`,
-        rows.map((row) => `${row.flushLastOffset}`),
-        inChain.map(String),
+        rows.map((row) => nameOfBlock(row.merged, row.flushLastOffset)),
+        blocksOf(content, sessionId, partition).map(({ isMerged, reachesTo }) => nameOfBlock(isMerged, reachesTo)),
       ),
     );
     for (const { objectKey, blockOffset, blockLength } of rows) {

@@ -30,8 +30,12 @@ async function call<T>(
   });
 }
 
-/** The block store as `process` reaches it. */
-export function blocksOf(world: World, inner: BlockStore, process: SimProcess): BlockStore {
+/**
+ * The block store as `process` reaches it.
+ *
+ * @param onSwept is told of every object of a flush or a merge that was removed
+ */
+export function blocksOf(world: World, inner: BlockStore, process: SimProcess, onSwept: () => void): BlockStore {
   const on = <T>(what: string, isWrite: boolean, perform: () => Promise<T>): Promise<T> =>
     call(world, process, 'blocks', what, isWrite, perform);
   return {
@@ -46,7 +50,11 @@ export function blocksOf(world: World, inner: BlockStore, process: SimProcess): 
       });
       yield* objects;
     },
-    delete: (key) => on(`delete ${key}`, true, () => inner.delete(key)),
+    delete: (key) =>
+      on(`delete ${key}`, true, async () => {
+        if (!key.startsWith('checkpoints/') && (await inner.size(key)) !== null) onSwept();
+        await inner.delete(key);
+      }),
     close: async () => undefined,
   };
 }
@@ -89,6 +97,11 @@ export function catalogOf(world: World, servers: CatalogServers, process: SimPro
         await first.applyFlush(flush, flushesNext, signals);
         servers.copy(() => second.applyFlush(flush, flushesNext, signals));
       }),
+    applyMerge: (merge, mergesNext, signals) =>
+      on(`applied merge ${merge.partition}/${merge.number}`, true, async () => {
+        await first.applyMerge(merge, mergesNext, signals);
+        servers.copy(() => second.applyMerge(merge, mergesNext, signals));
+      }),
     applyFacts: (partition, facts, sessionsNext) =>
       on(`applied ${facts.length} facts of ${partition}`, true, async () => {
         await first.applyFacts(partition, facts, sessionsNext);
@@ -97,6 +110,9 @@ export function catalogOf(world: World, servers: CatalogServers, process: SimPro
     sessions: (query) => on('sessions', false, () => asked.sessions(query)),
     session: (projectId, sessionId) => on('session', false, () => asked.session(projectId, sessionId)),
     blocks: (projectId, sessionId, partition) => on('blocks', false, () => asked.blocks(projectId, sessionId, partition)),
+    mergeable: (query) => on('mergeable', false, () => asked.mergeable(query)),
+    objectsInUse: (partition, keys, replacedBeforeMs) =>
+      on('objects in use', false, () => asked.objectsInUse(partition, keys, replacedBeforeMs)),
     signals: (projectId, sessionId) => on('signals', false, () => asked.signals(projectId, sessionId)),
     recordView: (view) => on('view', false, () => first.recordView(view)),
     close: async () => undefined,
