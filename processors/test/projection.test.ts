@@ -1,9 +1,10 @@
 import type { BlockStore, Catalog } from '@playhead/ports';
-import type { Flush } from '@playhead/schemas';
+import type { Flush, Merge } from '@playhead/schemas';
 import { PlayheadError, toOffset } from '@playhead/schemas';
 import {
   aDomKeyframe,
   aFlush,
+  aMerge,
   anUpload,
   anUploadOf,
   aSessionEnded,
@@ -19,6 +20,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Projection } from '../src/catalog/projection-driver.ts';
 import { Compactor } from '../src/compactor/compactor-driver.ts';
+import { DEFAULT_SETTINGS } from '../src/settings.ts';
 import type { CompactorOverrides, World } from './fixtures.ts';
 import { appendUploads, aWorld, compactorDeps, settle, until, validFlushes, whileTimePasses } from './fixtures.ts';
 
@@ -172,6 +174,67 @@ describe('flushes', () => {
     const block = flush?.blocks[1];
     expect(fetched).toEqual([{ offset: block?.blockOffset, length: block?.blockLength }]);
     await stop();
+  });
+});
+
+describe('merges', () => {
+  const aMergeOf = (flush: Flush, number: number, overrides: Partial<Merge> = {}): Merge =>
+    aMerge({
+      number,
+      objectKey: flush.objectKey,
+      objectBytes: flush.objectBytes,
+      blocks: flush.blocks.map((block) => ({ ...block, firstFlush: flush.lastOffset, lastFlush: flush.lastOffset })),
+      ...overrides,
+    });
+
+  test('[PJ8] the catalog gets the valid merges with their signals, also of blocks that are gone, and goes on where it was', async () => {
+    const world = aWorld();
+    for (let i = 0; i < 2; i++) {
+      await appendUploads(world.log, uploadsOf(i + 1).slice(i));
+      await compact(world);
+    }
+    const [first, second] = (await validFlushes(world.log)) as [Flush, Flush];
+    const merged = 'merged/p0000/first';
+    await world.blocks.put(merged, await world.blocks.get(first.objectKey));
+    await world.blocks.delete(first.objectKey);
+    const append = (merge: Merge): Promise<unknown> => world.log.append('playhead.merges', PARTITION, '', merge);
+    await append(aMergeOf(second, 2, { writer: 'too early' }));
+    await append(aMergeOf(first, 1, { objectKey: merged }));
+    await append(aMergeOf(second, 1, { writer: 'too late' }));
+    const one = project(world);
+    await whileTimePasses(world.clock, one.projection.catchUp());
+    await one.stop();
+    expect(one.projection.stats).toMatchObject({ flushes: 2, merges: 1, invalid: 2, gone: 1 });
+    expect(await world.catalog.progress(PARTITION)).toMatchObject({ chainEnd: 1, mergeNumber: 1, mergesNext: 2 });
+    expect(await texts(world.catalog)).toEqual(['button 0', 'button 1']);
+    await append(aMergeOf(second, 2));
+    const next = project(world);
+    await whileTimePasses(world.clock, next.projection.catchUp());
+    await next.stop();
+    expect(next.projection.stats).toMatchObject({ flushes: 0, merges: 1, invalid: 1 });
+    const { blocks } = await world.catalog.blocks(EXAMPLE_PROJECT, EXAMPLE_SESSION, PARTITION);
+    expect(blocks).toMatchObject([{ merged: true }, { merged: true }]);
+  });
+
+  test('[PJ8] an object that is gone is told once: as lost where no sweep can have been, else quietly', async () => {
+    const world = aWorld();
+    await appendUploads(world.log, [...uploadsOf(1), ...uploadsOf(1, { sessionId: 'other-session' })]);
+    await compact(world);
+    const [flush] = (await validFlushes(world.log)) as [Flush];
+    await world.blocks.delete(flush.objectKey);
+    const levels: (string | undefined)[] = [];
+    for (const laterMs of [0, DEFAULT_SETTINGS.sweepGraceMs]) {
+      world.clock.advance(laterMs);
+      const logger = keepingLogger();
+      const catalog = memoryCatalog();
+      const { projection, stop } = project(world, { catalog, logger });
+      await whileTimePasses(world.clock, projection.catchUp());
+      await stop();
+      const told = logger.lines.filter(({ data }) => 'objectKey' in data);
+      expect(told).toHaveLength(1);
+      levels.push(told[0]?.level);
+    }
+    expect(levels).toEqual(['error', 'debug']);
   });
 });
 

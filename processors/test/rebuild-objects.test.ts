@@ -1,16 +1,17 @@
 import type { BlockStore, EventLog } from '@playhead/ports';
-import type { Flush, Upload } from '@playhead/schemas';
+import type { Flush, Merge, Upload } from '@playhead/schemas';
 import { encodeFrames, PlayheadError, toOffset } from '@playhead/schemas';
-import { aDomChange, aDomKeyframe, anUpload, aSignalFrame, uploadsOf } from '@playhead/testkit';
+import { aDomChange, aDomKeyframe, anUpload, aSignalFrame, EXAMPLE_SESSION, uploadsOf } from '@playhead/testkit';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Compactor } from '../src/compactor/compactor-driver.ts';
 import { ObjectTally } from '../src/rebuild/core/object-tally.ts';
 import type { CheckedFlush } from '../src/rebuild/rebuild-objects.ts';
-import { rebuildObjects } from '../src/rebuild/rebuild-objects.ts';
+import { checkMerges, rebuildObjects } from '../src/rebuild/rebuild-objects.ts';
 import { GivenUp } from '../src/runtime/retry.ts';
 import type { CompactorOverrides, World } from './fixtures.ts';
-import { appendUploads, aWorld, compactorDeps, START_MS, validFlushes, whileTimePasses } from './fixtures.ts';
+import { appendUploads, aWorld, compactorDeps, recordsOf, START_MS, validFlushes, whileTimePasses } from './fixtures.ts';
+import { allMerged, ended, flushed, projected } from './merging-world.ts';
 
 const SETTINGS = { flushAgeMs: 1_000, checkpointEveryFlushes: 2, holeWaitMs: 300, retryMaxMs: 1_000 };
 
@@ -331,5 +332,73 @@ describe('objects', () => {
     const stop = new AbortController();
     stop.abort();
     await expect(rebuildObjects(deps, 0, { repair: true, signal: stop.signal }).next()).rejects.toBeInstanceOf(GivenUp);
+  });
+});
+
+describe('merges', () => {
+  const kindsOfMerges = async (world: World): Promise<string[]> => {
+    const { writer: _, ...deps } = compactorDeps(world, { settings: SETTINGS });
+    const found: string[] = [];
+    const all = async (): Promise<void> => {
+      for await (const { outcome } of checkMerges(deps, 0, new AbortController().signal)) found.push(outcome.kind);
+    };
+    await whileTimePasses(world.clock, all());
+    return found;
+  };
+
+  /** Three flushes of two sessions, of which one ended and was merged; the other is in the last of them. */
+  async function aMergedWorld(): Promise<World> {
+    const world = aWorld();
+    for (let i = 0; i < 3; i++) {
+      const live = i === 2 ? uploadsOf(1, { sessionId: 'other-session' }) : [];
+      await flushed(world, [...uploadsOf(i + 1).slice(i), ...live]);
+    }
+    await ended(world.log, [EXAMPLE_SESSION]);
+    await projected(world);
+    await allMerged(world);
+    return world;
+  }
+
+  test('[RB9] an object whose blocks have all been replaced is neither missed nor made again, one that is still read is', async () => {
+    const world = await aMergedWorld();
+    const before = await objects(world);
+    const [first = '', second = '', third = ''] = before.keys();
+    await world.blocks.delete(first);
+    await damage(world.blocks, second, 30);
+    await world.blocks.delete(third);
+    const checked = await rebuild(world, false);
+    expect(kinds(checked)).toEqual(['replaced', 'replaced', 'faulty']);
+    // Of the third only the block of the live session is missed.
+    expect(checked[2]?.outcome).toMatchObject({ unreadable: [{ sessionId: 'other-session' }] });
+    expect(kinds(await rebuild(world))).toEqual(['replaced', 'replaced', 'rebuilt']);
+    expect(await world.blocks.size(first)).toBeNull();
+    expect(Buffer.from(await world.blocks.get(third)).toString('hex')).toBe(before.get(third));
+    const tally = new ObjectTally();
+    for (const { flush, outcome } of await rebuild(world)) tally.add(flush, outcome.kind);
+    expect(tally).toMatchObject({ flushes: 3, objects: { replaced: 2, whole: 1 }, lost: 0, unreadable: 0 });
+  });
+
+  test('[RB9] what a merge that does not count has taken is still missed', async () => {
+    const world = await aMergedWorld();
+    await flushed(world, uploadsOf(4).slice(3));
+    const [merge] = (await recordsOf(world.log, 'playhead.merges')) as [Merge];
+    const late = merge.blocks.map((block) => ({ ...block, lastFlush: toOffset(100) }));
+    await world.log.append('playhead.merges', 0, '', { ...merge, blocks: late });
+    const last = [...(await objects(world)).keys()].at(-1) ?? '';
+    await world.blocks.delete(last);
+    expect(kinds(await rebuild(world, false))).toEqual(['replaced', 'replaced', 'whole', 'faulty']);
+  });
+
+  test('[RB9] the objects of merges are read, too: one that is missing or damaged is told', async () => {
+    const world = await aMergedWorld();
+    expect(await kindsOfMerges(world)).toEqual(['whole']);
+    const [merge] = (await recordsOf(world.log, 'playhead.merges')) as [Merge];
+    await damage(world.blocks, merge.objectKey, 30);
+    expect(await kindsOfMerges(world)).toEqual(['faulty']);
+    await world.blocks.delete(merge.objectKey);
+    expect(await kindsOfMerges(world)).toEqual(['faulty']);
+    const tally = new ObjectTally({ chainEnd: toOffset(0), mergeNumber: 1 });
+    tally.addMerge(merge, 'faulty', merge.blocks);
+    expect(tally).toMatchObject({ merges: 1, mergeNumber: 1, lost: 1, unreadable: 1, signalsInCatalogOnly: 3 });
   });
 });
