@@ -31,6 +31,9 @@ const LMDB = ['packages/log-lmdb/test/commit-queue.test.ts'];
 const LIFECYCLE = ['processors/test/lifecycle.test.ts'];
 const TAIL = ['processors/test/tail.test.ts'];
 const PROJECTION = ['processors/test/projection.test.ts'];
+const MERGER = ['processors/test/merger.test.ts', 'processors/test/merger-core.test.ts'];
+const MERGED_READ = ['processors/test/merger.test.ts'];
+const SWEEP = ['processors/test/sweep.test.ts'];
 const CLICKHOUSE = ['packages/catalog-clickhouse/test/progress-last.test.ts'];
 const MERGES = ['packages/catalog-clickhouse/test/merges.test.ts'];
 const SALVAGE = ['packages/uploads/test/read-upload.test.ts', 'processors/test/compactor.test.ts'];
@@ -278,8 +281,8 @@ export const MUTATIONS: readonly Mutation[] = [
       name: 'catalog-takes-losers',
       broken: 'the catalog is given flushes that lost',
       file: 'processors/src/catalog/projection-driver.ts',
-      before: 'else if (next.record === null || !extendsChain(chain, next.record)) this.stats.invalid++;',
-      after: 'else if (next.record === null) this.stats.invalid++;',
+      before: '} else if (flush.record === null || !extendsChain(chain, flush.record)) this.stats.invalid++;',
+      after: '} else if (flush.record === null) this.stats.invalid++;',
     },
     {
       name: 'facts-progress-first',
@@ -287,6 +290,70 @@ export const MUTATIONS: readonly Mutation[] = [
       file: 'processors/src/catalog/projection-driver.ts',
       before: 'const next = this.#facts[FACTS_AT_ONCE]?.offset ?? end;',
       after: 'const next = end;',
+    },
+  ]),
+  ...simulated(PROJECTION, [
+    {
+      name: 'merges-any-number',
+      broken: 'a merge counts whatever its number is',
+      file: 'schemas/src/merge-chain.ts',
+      before: 'return merge.number === last + 1;',
+      after: 'return merge.number > 0;',
+    },
+  ]),
+  ...simulated(MERGER, [
+    {
+      name: 'merge-across-merged',
+      broken: 'a merge takes blocks on both sides of one that is merged as one stretch',
+      file: 'processors/src/merger/core/stretches.ts',
+      before: 'if (block.merged) {\n      open = null;\n',
+      after: 'if (block.merged) {\n',
+    },
+    {
+      name: 'merged-twice',
+      broken: 'a merger chooses again before the catalog has what it appended',
+      file: 'processors/src/merger/merger-driver.ts',
+      before: 'else await this.#untilApplied(number, signal);',
+      after: 'else await pause(clock, settings.mergeTickMs, signal);',
+    },
+    {
+      name: 'merge-forgets-marks',
+      broken: 'a merged block does not know which uploads were accepted',
+      file: 'processors/src/merger/core/stretch-summary.ts',
+      before: 'marks.merge(Marks.decode(block.marks));',
+      after: '',
+    },
+  ]),
+  ...simulated(SWEEP, [
+    {
+      name: 'sweep-not-passed',
+      broken: 'a sweep removes objects of flushes that the chain has not passed',
+      file: 'processors/src/sweep/core/nobodys.ts',
+      before: "return origin.kind === 'flush' ? origin.lastOffset <= chainEnd : origin.number <= mergeNumber;",
+      after: "return origin.kind === 'flush' || origin.number <= mergeNumber;",
+    },
+    {
+      name: 'sweep-merge-not-passed',
+      broken: 'a sweep removes objects of merges that have not been applied',
+      file: 'processors/src/sweep/core/nobodys.ts',
+      before: "return origin.kind === 'flush' ? origin.lastOffset <= chainEnd : origin.number <= mergeNumber;",
+      after: "return origin.kind === 'merge' || origin.lastOffset <= chainEnd;",
+    },
+    {
+      name: 'sweep-without-grace',
+      broken: 'a sweep removes what was replaced at once',
+      file: 'processors/src/sweep/sweep-driver.ts',
+      before: 'clock.now() - settings.sweepGraceMs)',
+      after: 'clock.now() + 1)',
+    },
+  ]),
+  ...simulated(MERGED_READ, [
+    {
+      name: 'merged-and-old',
+      broken: 'the catalog of tests and simulations answers merged blocks and those that they replace',
+      file: 'packages/testkit/src/catalog/merged-blocks.ts',
+      before: '.filter((block) => isSeen(block) && !replacing.some((by) => isReplacedBy(block, by)));',
+      after: '.filter((block) => isSeen(block));',
     },
   ]),
   ...notSimulated(CLICKHOUSE, [

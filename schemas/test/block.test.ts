@@ -7,6 +7,7 @@ import {
   BytesFault,
   ByteWriter,
   crc32,
+  cutBlock,
   decodeBlock,
   decodeBlockIndex,
   decodeFrameIndex,
@@ -15,8 +16,12 @@ import {
   framePayload,
   framesOfBlock,
   inflatePiece,
+  joinBytes,
   LIMITS,
+  layOutBlock,
+  MERGED_PIECE_RAW_BYTES,
   PIECE_RAW_BYTES,
+  rawBytesOf,
   TRACKS,
   toOffset,
 } from '../src/index.ts';
@@ -64,6 +69,31 @@ describe('block', () => {
         expect(encodeFrameIndex(decodeFrameIndex(frameIndex))).toEqual(frameIndex);
       }),
     );
+  });
+
+  it('cut and laid out in two steps it is the same block, and pieces may be cut larger', () => {
+    const cut = cutBlock(POSITIONED, PIECE_RAW_BYTES);
+    const { parts, length, frameIndex } = layOutBlock(
+      cut,
+      cut.pieces.map((piece) => zstd(rawBytesOf(piece))),
+      crc32,
+    );
+    expect({ bytes: joinBytes(parts, length), frameIndex }).toEqual(encodeBlock(POSITIONED, zstd));
+    expect(() => layOutBlock(cut, [], crc32)).toThrow(/0 of \d+ pieces/);
+
+    const half = 'x'.repeat(PIECE_RAW_BYTES / 2);
+    const long = domFrames(Array.from({ length: 8 }, () => ({ text: half })));
+    const pieces = (pieceRawBytes: number): number[] => cutBlock(long, pieceRawBytes).pieces.map(({ rawLength }) => rawLength);
+    expect(pieces(PIECE_RAW_BYTES)).toHaveLength(4);
+    expect(pieces(MERGED_PIECE_RAW_BYTES)).toEqual([MERGED_PIECE_RAW_BYTES]);
+    const merged = cutBlock(long, MERGED_PIECE_RAW_BYTES);
+    const block = layOutBlock(
+      merged,
+      merged.pieces.map((piece) => zstd(rawBytesOf(piece))),
+      crc32,
+    );
+    const read = decodeBlock(joinBytes(block.parts, block.length), unzstd);
+    expect(read.map(({ payload }, i) => Buffer.compare(payload, long[i]?.payload ?? payload.subarray(1)))).toEqual(long.map(() => 0));
   });
 
   it('the codec is an argument', () => {

@@ -54,7 +54,7 @@ export async function startRoles(settings: Settings, given: Engines, file: Proje
   try {
     if (settings.role.has('processors')) {
       const { log, blocks, catalog } = await everyEngine(engines);
-      const { flushAgeMs, flushBytesMax, sessionSilenceMs } = settings;
+      const { flushAgeMs, flushBytesMax, sessionSilenceMs, mergeAfterMs, mergeAgeMs, sweepEveryMs, sweepGraceMs } = settings;
       const writer = `${hostname()}:${process.pid}`;
       const processors = await startProcessors({
         log,
@@ -63,7 +63,7 @@ export async function startRoles(settings: Settings, given: Engines, file: Proje
         clock,
         logger,
         writer,
-        settings: { flushAgeMs, flushBytesMax, sessionSilenceMs },
+        settings: { flushAgeMs, flushBytesMax, sessionSilenceMs, mergeAfterMs, mergeAgeMs, sweepEveryMs, sweepGraceMs },
       });
       closers.push(() => processors.stop());
       closers.push(keepTrimming(log, logger));

@@ -104,6 +104,28 @@ export const SETTINGS = {
     'ms',
     'A session ends after this silence of its last window.',
   ),
+  mergeAfterMs: row(
+    'merge-after-ms',
+    600_000,
+    integer(0, 604_800_000),
+    'ms',
+    'The blocks of a session are merged when it ended this long ago.',
+  ),
+  mergeAgeMs: row(
+    'merge-age-ms',
+    3_600_000,
+    integer(0, 604_800_000),
+    'ms',
+    'A merge is made when it would be of some size, or when a session in it ended this long ago.',
+  ),
+  sweepEveryMs: row('sweep-every-ms', 600_000, integer(1_000, 86_400_000), 'ms', 'How often objects that nobody refers to are removed.'),
+  sweepGraceMs: row(
+    'sweep-grace-ms',
+    3_600_000,
+    integer(0, 604_800_000),
+    'ms',
+    'For how long an object stays after its blocks were merged. Longer than catalog replicas are behind, and than a viewer takes to read a block.',
+  ),
   drainMs: row(
     'drain-ms',
     0,
