@@ -20,9 +20,9 @@ describe('encodeSession', () => {
       pending.addUpload(offset, upload, positionFrames(upload, offset, (await readUploadAsync(upload)).frames), null, 0);
       offset = nextOffset(offset);
     }
-    const encode: EncodeBlock = (frames) => {
+    const encode: EncodeBlock = (frames, bodies) => {
       if (frames.some(({ position }) => position.offset === 1)) throw new Error('a frame that no block takes');
-      return blockParts(frames, compressPiece, crc32);
+      return blockParts(frames, compressPiece, crc32, bodies);
     };
     const [session] = pending.sessions;
     if (!session) throw new Error('no session');

@@ -3,7 +3,10 @@ import type { Checksum } from './crc32.ts';
 import { crc32 } from './crc32.ts';
 import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.ts';
 import { BLOCK_HEADER_BYTES, decodeFrameIndex, encodeFrameIndex } from './formats/frame-index.ts';
+import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './formats/frames.ts';
 import type { PositionedFrame } from './frame.ts';
+import type { Offset } from './ids.ts';
+import { NO_OFFSET } from './ids.ts';
 import { imageSize } from './image-info.ts';
 
 /**
@@ -15,9 +18,10 @@ import { imageSize } from './image-info.ts';
  *     └───────┴────────┴──────────────────┴─────────────┴───────────────┴───────────────┴───────────────────────────┘
  *
  * - frame index: `formats/frame-index.ts`; the same bytes are in the flush record.
- * - pieces: zstd frames, one behind the other. A piece holds text frames of one window and one track in order of position;
- *   a DOM keyframe begins a piece (the first part of one does), and a piece ends before it passes a size (one larger frame has a piece
- *   alone): PIECE_RAW_BYTES in a flush, MERGED_PIECE_RAW_BYTES in a merge.
+ * - pieces: one behind the other. A piece is a body as it came (gzip; its frames are of one window), or a zstd frame of text
+ *   frames of one window and one track in order of position. There a DOM keyframe begins a piece (the first part of one does), and
+ *   a piece ends before it passes a size (one larger frame has a piece alone): PIECE_RAW_BYTES in a flush, MERGED_PIECE_RAW_BYTES
+ *   in a merge, which keeps no bodies.
  * - pictures: as they came, one behind the other; byte-identical ones lie there once.
  *
  * So one picture is one range of the block, and the way from a keyframe is a run of whole pieces.
@@ -37,7 +41,7 @@ const LIKENESSES_MAX = 8;
 /** Compresses one piece into one zstd frame that tells its content size (the one-shot functions of every library write such). */
 export type Compress = (raw: Uint8Array) => Uint8Array;
 
-/** Inflates one piece. `rawLength`: the bytes that come out; an implementation must not allocate much more for a lie. */
+/** Inflates one piece, zstd or gzip as its first bytes tell. `rawLength`: the bytes that come out; an implementation must not allocate much more for a lie. */
 export type Decompress = (compressed: Uint8Array, rawLength: number) => Uint8Array;
 
 /** What is wrong with a block, and where. */
@@ -59,6 +63,16 @@ export interface BlockParts {
   readonly frameIndex: Uint8Array;
 }
 
+/** A native body, to be kept as it came. */
+export interface MovableBody {
+  readonly compressed: Uint8Array;
+  readonly rawLength: number;
+}
+
+/** By the offset of their uploads. All frames of such an upload are in the block, and none is a picture. */
+export type MovableBodies = ReadonlyMap<Offset, MovableBody>;
+const NO_BODIES: MovableBodies = new Map();
+
 /** {@link blockParts}, put together. */
 export function encodeBlock(frames: readonly PositionedFrame[], compress: Compress): { bytes: Uint8Array; frameIndex: Uint8Array } {
   const { parts, length, frameIndex } = blockParts(frames, compress, crc32);
@@ -69,11 +83,16 @@ export function encodeBlock(frames: readonly PositionedFrame[], compress: Compre
  * Lays the frames of one session out as a block.
  *
  * @param frames in ascending order of position
- * @throws {RangeError} for frames out of order
+ * @throws {RangeError} for frames out of order, and for a body that does not hold just its frames
  */
-export function blockParts(frames: readonly PositionedFrame[], compress: Compress, checksum: Checksum): BlockParts {
-  const cut = cutBlock(frames, PIECE_RAW_BYTES);
-  const compressed = cut.pieces.map((piece) => compress(rawBytesOf(piece)));
+export function blockParts(
+  frames: readonly PositionedFrame[],
+  compress: Compress,
+  checksum: Checksum,
+  bodies: MovableBodies = NO_BODIES,
+): BlockParts {
+  const cut = cutBlock(frames, PIECE_RAW_BYTES, bodies);
+  const compressed = cut.pieces.map((piece) => piece.moved ?? compress(rawBytesOf(piece)));
   return layOutBlock(cut, compressed, checksum);
 }
 
@@ -82,13 +101,20 @@ export interface CutBlock {
   readonly frames: readonly PositionedFrame[];
   readonly pieces: readonly RawPiece[];
   /** By frame: which piece it goes to, and where in it; undefined for pictures. */
-  readonly places: readonly ({ readonly piece: number; readonly offset: number } | undefined)[];
+  readonly places: readonly (PlaceInPiece | undefined)[];
+}
+
+interface PlaceInPiece {
+  readonly piece: number;
+  readonly offset: number;
 }
 
 /** A piece before compression. */
 export interface RawPiece {
   readonly payloads: readonly Uint8Array[];
   readonly rawLength: number;
+  /** Its bytes, where it is a body: they are not compressed again. */
+  readonly moved?: Uint8Array;
 }
 
 /** The bytes of a piece: a copy, but where it holds a single frame. */
@@ -103,23 +129,36 @@ export function rawBytesOf({ payloads, rawLength }: RawPiece): Uint8Array {
  * @param frames in ascending order of position
  * @param pieceRawBytes where a piece is cut. Bounds: 1 .. LIMITS.frameBytesMax
  */
-export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: number): CutBlock {
-  const pieces: { readonly payloads: Uint8Array[]; rawLength: number }[] = [];
+export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: number, bodies: MovableBodies = NO_BODIES): CutBlock {
+  const pieces: { readonly payloads: Uint8Array[]; rawLength: number; readonly moved?: Uint8Array }[] = [];
   const open = new Map<string, number>();
-  const places = frames.map((frame) => {
-    if (frame.track === 'image') return undefined;
-    const run = `${frame.track} ${frame.windowId}`;
+  // The body whose frames come now: those of an upload follow each other.
+  let moving = { upload: NO_OFFSET, end: 0 };
+  const places = frames.map((frame): PlaceInPiece | undefined => {
+    const { position, track, payload } = frame;
+    const body = bodies.get(position.offset);
+    if (body !== undefined) {
+      if (moving.upload !== position.offset) {
+        pieces.push({ payloads: [], rawLength: body.rawLength, moved: body.compressed });
+        moving = { upload: position.offset, end: FRAMES_HEADER_BYTES };
+      }
+      const offset = moving.end + FRAME_HEADER_BYTES;
+      moving.end = offset + payload.length;
+      return { piece: pieces.length - 1, offset };
+    }
+    if (track === 'image') return undefined;
+    const run = `${track} ${frame.windowId}`;
     let number = open.get(run);
     let piece = number === undefined ? undefined : pieces[number];
-    const beginsPiece = (frame.track === 'dom' && frame.keyframe) || (piece?.rawLength ?? 0) + frame.payload.length > pieceRawBytes;
+    const beginsPiece = (track === 'dom' && frame.keyframe) || (piece?.rawLength ?? 0) + payload.length > pieceRawBytes;
     if (number === undefined || piece === undefined || beginsPiece) {
       piece = { payloads: [], rawLength: 0 };
       number = pieces.push(piece) - 1;
       open.set(run, number);
     }
     const offset = piece.rawLength;
-    piece.payloads.push(frame.payload);
-    piece.rawLength += frame.payload.length;
+    piece.payloads.push(payload);
+    piece.rawLength += payload.length;
     return { piece: number, offset };
   });
   return { frames, pieces, places };
@@ -129,7 +168,7 @@ export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: numb
  * The second step of a block: frame index, compressed pieces, pictures and checksum.
  *
  * @param compressed the bytes of each piece, by number
- * @throws {RangeError} for frames out of order, or another number of pieces
+ * @throws {RangeError} for frames out of order, another number of pieces, or a body that does not hold just its frames
  */
 export function layOutBlock({ frames, pieces, places }: CutBlock, compressed: readonly Uint8Array[], checksum: Checksum): BlockParts {
   if (compressed.length !== pieces.length) throw new RangeError(`${compressed.length} of ${pieces.length} pieces`);
@@ -138,7 +177,8 @@ export function layOutBlock({ frames, pieces, places }: CutBlock, compressed: re
   const pieceEntries = compressed.map(({ length }, number): PieceEntry => {
     const offset = end;
     end += length;
-    return { offset, length, rawLength: pieces[number]?.rawLength ?? 0 };
+    const piece = pieces[number];
+    return { offset, length, rawLength: piece?.rawLength ?? 0, body: piece?.moved !== undefined };
   });
 
   const pictures = new PictureShelf(end, checksum);

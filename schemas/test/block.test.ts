@@ -1,11 +1,12 @@
-import { deflateRawSync, crc32 as zlibCrc32, zstdDecompressSync } from 'node:zlib';
+import { deflateRawSync, gunzipSync, gzipSync, crc32 as zlibCrc32, zstdDecompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PositionedFrame } from '../src/index.ts';
+import type { MovableBody, Offset, PositionedFrame } from '../src/index.ts';
 import {
   BlockFault,
   BytesFault,
   ByteWriter,
+  blockParts,
   crc32,
   cutBlock,
   decodeBlock,
@@ -13,9 +14,14 @@ import {
   decodeFrameIndex,
   encodeBlock,
   encodeFrameIndex,
+  encodeFrames,
+  FRAME_HEADER_BYTES,
+  FRAMES_HEADER_BYTES,
   framePayload,
+  framesBytes,
   framesOfBlock,
   inflatePiece,
+  isGzip,
   joinBytes,
   LIMITS,
   layOutBlock,
@@ -59,6 +65,23 @@ function domFrames(payloads: readonly { text: string; keyframe?: boolean }[]): P
   }));
 }
 
+/** The uploads of the frames, gzipped, where they hold no picture. */
+function bodiesOf(frames: readonly PositionedFrame[]): Map<Offset, MovableBody> {
+  const uploads = Map.groupBy(frames, ({ position }) => position.offset);
+  const withoutPictures = [...uploads].filter(([, held]) => held.every(({ track }) => track !== 'image'));
+  return new Map(
+    withoutPictures.map(([offset, held]) => [offset, { compressed: gzipSync(encodeFrames(held)), rawLength: framesBytes(held) }]),
+  );
+}
+
+function encodeMoving(frames: readonly PositionedFrame[], bodies: ReadonlyMap<Offset, MovableBody>) {
+  const { parts, frameIndex } = blockParts(frames, zstd, crc32, bodies);
+  return { bytes: new Uint8Array(Buffer.concat(parts)), frameIndex };
+}
+
+const gunzipOrUnzstd = (piece: Uint8Array, rawLength: number): Uint8Array =>
+  isGzip(piece) ? new Uint8Array(gunzipSync(piece)) : unzstd(piece, rawLength);
+
 describe('block', () => {
   it('any frames come back as they were, compressed and inflated', () => {
     fc.assert(
@@ -94,6 +117,39 @@ describe('block', () => {
     );
     const read = decodeBlock(joinBytes(block.parts, block.length), unzstd);
     expect(read.map(({ payload }, i) => Buffer.compare(payload, long[i]?.payload ?? payload.subarray(1)))).toEqual(long.map(() => 0));
+
+  it('any frames come back as they were, some uploads of theirs kept as they came', () => {
+    fc.assert(
+      fc.property(anyBlockFrames, fc.func(fc.boolean()), (frames, isKept) => {
+        const bodies = new Map([...bodiesOf(frames)].filter(([offset]) => isKept(offset)));
+        const { bytes, frameIndex } = encodeMoving(frames, bodies);
+        expect(decodeBlock(bytes, gunzipOrUnzstd)).toEqual(frames);
+        expect(decodeBlockIndex(bytes).pieces.filter(({ body }) => body)).toHaveLength(bodies.size);
+        expect(encodeFrameIndex(decodeFrameIndex(frameIndex))).toEqual(frameIndex);
+      }),
+    );
+  });
+
+  it('a body that is kept is a piece as it came: its frames lie in it where they lay', () => {
+    const frames = domFrames([{ text: '[1]', keyframe: true }, { text: '{"a":1}' }]);
+    const { compressed, rawLength } = bodiesOf(frames).get(toOffset(1)) as MovableBody;
+    const { bytes } = encodeMoving(frames, new Map([[toOffset(1), { compressed, rawLength }]]));
+    const index = decodeBlockIndex(bytes);
+    const [piece] = index.pieces;
+    if (piece === undefined) throw new Error('the block has a piece');
+    expect(piece).toMatchObject({ length: compressed.length, rawLength, body: true });
+    expect(bytes.subarray(piece.offset, piece.offset + piece.length)).toEqual(new Uint8Array(compressed));
+    const [first = 0, second] = index.frames.map(({ offset }) => offset);
+    expect([first, second]).toEqual([FRAMES_HEADER_BYTES + FRAME_HEADER_BYTES, first + 3 + FRAME_HEADER_BYTES]);
+  });
+
+  it('a body that does not hold just the frames is a mistake of the caller', () => {
+    const frames = domFrames([{ text: '[1]' }, { text: '{"a":1}' }]);
+    const [offset, body] = [...bodiesOf(frames)][0] ?? [toOffset(1), undefined];
+    if (body === undefined) throw new Error('the upload has a body');
+    const longer = { ...body, rawLength: body.rawLength + 1 };
+    expect(() => encodeMoving(frames, new Map([[offset, longer]]))).toThrow(RangeError);
+    expect(() => encodeMoving(frames.slice(1), new Map([[offset, body]]))).toThrow(RangeError);
   });
 
   it('the codec is an argument', () => {
@@ -246,7 +302,9 @@ describe('frame index', () => {
   it.each([
     ['1', frameIndex],
     ['2', encodeBlock(POSITIONED_PARTS, zstd).frameIndex],
-  ])('damaged bytes of version %s are a BytesFault or another consistent index', (_, intact) => {
+    ['3', encodeMoving(POSITIONED_PARTS, bodiesOf(POSITIONED_PARTS)).frameIndex],
+  ])('damaged bytes of version %s are a BytesFault or another consistent index', (version, intact) => {
+    expect(intact[0]).toBe(Number(version));
     fc.assert(
       fc.property(fc.nat(intact.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
         const damaged = intact.slice();
@@ -268,7 +326,7 @@ describe('frame index', () => {
 
   it('any bytes are a BytesFault or an index', () => {
     fc.assert(
-      fc.property(fc.constantFrom(1, 2), fc.uint8Array({ maxLength: 200 }), (version, tail) => {
+      fc.property(fc.constantFrom(1, 2, 3), fc.uint8Array({ maxLength: 200 }), (version, tail) => {
         expect(outcomeOf(BytesFault, () => decodeFrameIndex(Uint8Array.from([version, ...tail])))).toMatch(/read|fault/);
       }),
       { numRuns: 1000 },

@@ -1,11 +1,11 @@
 import type { BlockStore, ByteRange } from '@playhead/ports';
-import type { BlockIndex, FrameEntry, Offset, PositionedFrame } from '@playhead/schemas';
+import type { BlockIndex, FrameEntry, Offset, PieceEntry, PositionedFrame } from '@playhead/schemas';
 import { BlockFault, comparePositions, decodeFrameIndex, frameOfEntry, framePayload, inflatePiece } from '@playhead/schemas';
 import { decompressPiece } from '@playhead/uploads';
 import { isAboveFloor } from './core/floors.ts';
 import type { Ask, BlockRef } from './core/handover.ts';
 
-/** Pictures that lie closer than this are read as one range: a request costs more than the bytes between. */
+/** Pictures, or pieces, that lie closer than this are read as one range: a request costs more than the bytes between. */
 const RANGE_HOLE_BYTES = 32 * 1024;
 
 /**
@@ -51,30 +51,37 @@ export class BlockReader {
     }
     if (to === from) return null;
     const run = this.#wanted.slice(from, to);
-    const pictures = await this.#readPictures(run.filter((frame) => frame.piece < 0));
-    const frames: PositionedFrame[] = [];
-    for (const entry of run) {
-      const payload = entry.piece < 0 ? pictures(entry) : framePayload(entry, await this.#piece(entry.piece));
-      frames.push(frameOfEntry(entry, payload));
-    }
+    await this.#readPieces(run);
+    const pictures = await this.#readRanges(run.filter((frame) => frame.piece < 0));
+    const frames = run.map((entry) =>
+      frameOfEntry(entry, entry.piece < 0 ? pictures(entry) : framePayload(entry, this.#piece(entry.piece))),
+    );
     this.#at = to;
     for (const number of this.#pieces.keys()) if ((this.#lastUse.get(number) ?? 0) < to) this.#pieces.delete(number);
     return frames;
   }
 
-  async #piece(number: number): Promise<Uint8Array> {
+  #piece(number: number): Uint8Array {
     const known = this.#pieces.get(number);
-    if (known !== undefined) return known;
-    const piece = this.#index.pieces[number];
-    if (piece === undefined) throw new BlockFault('piece', `there is no piece ${number}`);
-    const raw = inflatePiece(piece, await this.#read(piece.offset, piece.length), decompressPiece);
-    this.#pieces.set(number, raw);
-    return raw;
+    if (known === undefined) throw new BlockFault('piece', `there is no piece ${number}`);
+    return known;
   }
 
-  async #readPictures(entries: readonly FrameEntry[]): Promise<(entry: FrameEntry) => Uint8Array> {
+  /** Inflates the pieces of a run that are not at hand. */
+  async #readPieces(run: readonly FrameEntry[]): Promise<void> {
+    const missing = new Map<number, PieceEntry>();
+    for (const { piece: number } of run) {
+      const piece = this.#index.pieces[number];
+      if (piece !== undefined && !this.#pieces.has(number)) missing.set(number, piece);
+    }
+    const bytesOf = await this.#readRanges([...missing.values()]);
+    for (const [number, piece] of missing) this.#pieces.set(number, inflatePiece(piece, bytesOf(piece), decompressPiece));
+  }
+
+  /** Reads places of the block, neighbours together. */
+  async #readRanges(places: readonly ByteRange[]): Promise<(place: ByteRange) => Uint8Array> {
     const ranges: ByteRange[] = [];
-    for (const { offset, length } of entries.toSorted((a, b) => a.offset - b.offset)) {
+    for (const { offset, length } of places.toSorted((a, b) => a.offset - b.offset)) {
       const last = ranges.at(-1);
       const end = last === undefined ? 0 : last.offset + last.length;
       if (last === undefined || offset > end + RANGE_HOLE_BYTES) ranges.push({ offset, length });
@@ -82,10 +89,10 @@ export class BlockReader {
     }
     const read: { readonly range: ByteRange; readonly bytes: Uint8Array }[] = [];
     for (const range of ranges) read.push({ range, bytes: await this.#read(range.offset, range.length) });
-    return (entry) => {
-      const source = read.find(({ range }) => range.offset <= entry.offset && entry.offset + entry.length <= range.offset + range.length);
-      if (source === undefined) throw new BlockFault('length', 'a picture was not read');
-      return source.bytes.subarray(entry.offset - source.range.offset, entry.offset - source.range.offset + entry.length);
+    return ({ offset, length }) => {
+      const source = read.find(({ range }) => range.offset <= offset && offset + length <= range.offset + range.length);
+      if (source === undefined) throw new BlockFault('length', 'a place of the block was not read');
+      return source.bytes.subarray(offset - source.range.offset, offset - source.range.offset + length);
     };
   }
 

@@ -16,6 +16,7 @@ import {
   BlockFault,
   BODY_FORMATS,
   BytesFault,
+  blockParts,
   comparePositions,
   crc32,
   decodeBlock,
@@ -30,10 +31,12 @@ import {
   ERROR_CODES,
   encodeBlock,
   encodeFrameIndex,
+  encodeFrames,
   encodeFramesMessage,
   FRAME_PARTS_MAX,
   FrameJoiner,
   formatPosition,
+  framesBytes,
   imageSize,
   imageType,
   isGzip,
@@ -200,6 +203,16 @@ const uploadBombs = (bytes: number, prefix: (format: number) => Uint8Array): Uin
   });
 
 const { bytes: BLOCK, frameIndex: INDEX } = encodeBlock(POSITIONED, compressPiece);
+/** A block with a piece that is a body. */
+const MOVED = (() => {
+  const frames = POSITIONED.filter(({ track }) => track !== 'image').map((frame, index) => ({
+    ...frame,
+    position: { offset: toOffset(7), index },
+  }));
+  const body = { compressed: new Uint8Array(gzipSync(encodeFrames(frames))), rawLength: framesBytes(frames) };
+  const { parts, frameIndex } = blockParts(frames, compressPiece, crc32, new Map([[toOffset(7), body]]));
+  return { block: concat(...parts), frameIndex };
+})();
 
 /** The last four bytes of a block are the checksum of what is before them. */
 function blockSealed(bytes: Uint8Array): Uint8Array {
@@ -505,7 +518,7 @@ export const DECODERS: readonly Decoder[] = [
   {
     name: 'frame-index',
     covers: ['schemas/src/formats/frame-index.ts decodeFrameIndex'],
-    samples: samplesOf([INDEX, ...golden('frame-index')]),
+    samples: samplesOf([INDEX, MOVED.frameIndex, ...golden('frame-index')]),
     decode: decodeFrameIndex,
     faults: [BytesFault],
     memoryMax: perByte(64),
@@ -528,7 +541,7 @@ export const DECODERS: readonly Decoder[] = [
       'schemas/src/block.ts inflatePiece',
       'packages/uploads/src/pieces.ts decompressPiece',
     ],
-    samples: samplesOf([BLOCK, ...golden('block')]),
+    samples: samplesOf([BLOCK, MOVED.block, ...golden('block')]),
     decode: (bytes) => ({ index: decodeWholeBlockIndex(bytes), frames: decodeBlock(bytes, decompressPiece) }),
     faults: [BlockFault],
     // Two indexes here, the frames, and what the pieces inflate to.

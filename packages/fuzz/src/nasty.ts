@@ -32,7 +32,7 @@ export function gzipBombs(bytes: number): Uint8Array[] {
 
 /** The frame index of `count` text frames of a byte in a piece each, or of pictures without a byte. */
 export function wideIndex(count: number, track: 'dom' | 'image'): Uint8Array {
-  const pieces = Array.from({ length: track === 'dom' ? count : 0 }, (_, i) => ({ offset: i, length: 1, rawLength: 1 }));
+  const pieces = Array.from({ length: track === 'dom' ? count : 0 }, (_, i) => ({ offset: i, length: 1, rawLength: 1, body: false }));
   const frames = Array.from(
     { length: count },
     (_, index): FrameEntry => ({

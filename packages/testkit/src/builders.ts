@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type {
   Flush,
   FlushBlock,
@@ -83,13 +84,14 @@ export function anUploadOf(frames: readonly Frame[], overrides: Partial<Upload> 
   return anUpload({ body: encodeFrames(frames), ...overrides });
 }
 
-/** The first `count` uploads of a session, a second apart: a keyframe and a change first, then changes with clicks. */
+/** The first `count` uploads of a session, a second apart: a keyframe and a change first, then changes with clicks. Every other one is gzipped. */
 export function uploadsOf(count: number, overrides: Partial<Upload> = {}): Upload[] {
   return Array.from({ length: count }, (_, counter) => {
     const atMs = EXAMPLE_START_MS + counter * 1000;
     const opening = counter === 0 ? [aDomKeyframe(atMs)] : [];
     const frames = [...opening, aDomChange(atMs + 100, `step ${counter}`), aSignalFrame(atMs + 200, { text: `button ${counter}` })];
-    return anUploadOf(frames, { counter, receivedAtMs: atMs + 250, ...overrides });
+    const upload = anUploadOf(frames, { counter, receivedAtMs: atMs + 250, ...overrides });
+    return counter % 2 === 0 ? upload : { ...upload, codec: 'gzip', body: new Uint8Array(gzipSync(upload.body)) };
   });
 }
 

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
-import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { constants, gunzipSync, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { isGzip } from '@playhead/schemas';
 
 const compressElsewhere = promisify(zstdCompress);
 
@@ -27,7 +28,8 @@ export async function compressPieceWell(raw: Uint8Array): Promise<Uint8Array> {
  * @throws {Error} for bytes that are damaged or hold more
  */
 export function decompressPiece(compressed: Uint8Array, rawLength: number): Uint8Array {
-  return plain(zstdDecompressSync(compressed, { maxOutputLength: Math.max(1, rawLength) }));
+  const bounds = { maxOutputLength: Math.max(1, rawLength) };
+  return plain(isGzip(compressed) ? gunzipSync(compressed, bounds) : zstdDecompressSync(compressed, bounds));
 }
 
 function plain(buffer: Buffer): Uint8Array {

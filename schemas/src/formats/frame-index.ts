@@ -6,6 +6,7 @@ import { NO_OFFSET, toOffset } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import type { Position } from '../position.ts';
 import { comparePositions } from '../position.ts';
+import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './frames.ts';
 
 /**
  * The frame index: where each frame of a block is, small enough for a catalog row.
@@ -17,12 +18,12 @@ import { comparePositions } from '../position.ts';
  *     │ u8 ver │ u windows    │ u pieces     │ u frames     │
  *     ├────────┴──────────────┴──────────────┴──────────────┴──────────────────────────────────────────────────┐
  *     │ per window:  u length, UTF-8 id                                                                         │
- *     │ per piece:   u length, u rawLength                                                                      │
+ *     │ per piece:   u length, u rawLength (v3: u rawLength × 2 + body)                                         │
  *     ├─────────────────────────────────────────────────────────────────────────────────────────────────────────┤
  *     │ column 1:    u offset - offset of the frame before (the first: offset + 1)                              │
  *     │ column 2:    u index, where column 1 is not 0; else index - index of the frame before - 1               │
  *     │ column 3:    v1: u window number × 16 + track code × 2 + keyframe                                       │
- *     │              v2: u window number × 2048 + flags × 8 + track code                                        │
+ *     │              v2, v3: u window number × 2048 + flags × 8 + track code                                    │
  *     │ column 4:    z timestampMs - that of the frame before (the first: timestampMs)                          │
  *     │ column 5:    u length                                                                                   │
  *     │ column 6:    text frames: u piece number                                                                │
@@ -30,12 +31,13 @@ import { comparePositions } from '../position.ts';
  *     │                           z width - that of the picture before, z height likewise                       │
  *     └─────────────────────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * Version 2 is written where a frame is a part (flags as in `flagsOf`), version 1 where all are whole: so what can be read
- * by readers of before is read by them.
+ * Version 3 is written where a piece is a body, version 2 where a frame is a part (flags as in `flagsOf`), version 1 for all
+ * else: so what can be read by readers of before is read by them.
  *
  * Places are not stored but follow: the block's data begins right behind the index (at BLOCK_HEADER_BYTES + the index's own
  * bytes); there lie the pieces in their order without holes, then the pictures. In a piece lie its frames in order of
- * position without holes. A picture whose bytes were there before points back to them.
+ * position without holes; in one that is a body (`frames.ts`) each behind its header, and the first of them behind the body's.
+ * A picture whose bytes were there before points back to them.
  */
 export interface BlockIndex {
   readonly windows: readonly string[];
@@ -44,13 +46,15 @@ export interface BlockIndex {
   readonly frames: readonly FrameEntry[];
 }
 
-/** A compressed run of text frames (one track, one window) that is decoded alone. */
+/** A compressed run of text frames of one window that is decoded alone. */
 export interface PieceEntry {
   /** Place of the compressed bytes in the block. */
   readonly offset: number;
   readonly length: number;
   /** Bytes after decompression. */
   readonly rawLength: number;
+  /** True: it is a native body (`frames.ts`) as it came. False: payloads of one track, one behind the other. */
+  readonly body: boolean;
 }
 
 export interface FrameEntry {
@@ -75,9 +79,10 @@ export interface FrameEntry {
 /** What lies in a block before its frame index: magic, version, index length. */
 export const BLOCK_HEADER_BYTES = 8;
 
-/** Of an index without parts, and of one with. */
+/** Of an index without parts, of one with, and of one with bodies. */
 const VERSION_WHOLE = 1;
 const VERSION_PARTS = 2;
+const VERSION_BODIES = 3;
 /** Fewest bytes of a frame (six columns) and of a piece (two numbers): bounds what a count may claim. */
 const FRAME_BYTES_MIN = 6;
 const PIECE_BYTES_MIN = 2;
@@ -94,7 +99,7 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
   const { windows, pieces, frames } = index;
   const windowNumber = new Map(windows.map((windowId, number) => [windowId, number]));
   const writer = new ByteWriter(64 + windows.length * 40 + pieces.length * 6 + frames.length * 12);
-  const version = frames.some(({ part }) => part !== undefined) ? VERSION_PARTS : VERSION_WHOLE;
+  const version = versionFor(index);
   writer.u8(version);
   writer.varint(windows.length);
   writer.varint(pieces.length);
@@ -106,7 +111,7 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
     assertLayout(piece.offset === pieceEnd, 'pieces lie one behind the other');
     writer.varint(piece.length);
     assertLayout(piece.rawLength <= LIMITS.frameBytesMax, 'a piece is within LIMITS.frameBytesMax');
-    writer.varint(piece.rawLength);
+    writer.varint(version === VERSION_BODIES ? piece.rawLength * 2 + Number(piece.body) : piece.rawLength);
     inflatedBytes += piece.rawLength;
     assertLayout(inflatedBytes <= LIMITS.blockInflatedBytesMax, 'all pieces are within LIMITS.blockInflatedBytesMax');
     pieceEnd = piece.offset + piece.length;
@@ -127,7 +132,7 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
     const number = windowNumber.get(frame.windowId);
     assertLayout(number !== undefined, 'every window of a frame is listed');
     const track = TRACK_CODE[frame.track];
-    writer.varint(version === VERSION_PARTS ? number * 2048 + flagsOf(frame) * 8 + track : number * 16 + track * 2 + flagsOf(frame));
+    writer.varint(version === VERSION_WHOLE ? number * 16 + track * 2 + flagsOf(frame) : number * 2048 + flagsOf(frame) * 8 + track);
   }
   let timestampMs = 0;
   for (const frame of frames) {
@@ -136,12 +141,13 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
   }
   for (const frame of frames) writer.varint(frame.length);
 
-  const filled: number[] = pieces.map(() => 0);
+  const filled: number[] = pieces.map(beforeFrames);
   let picture = { end: pieces.length > 0 ? pieceEnd : (frames.find(({ piece }) => piece < 0)?.offset ?? 0), width: 0, height: 0 };
   for (const frame of frames) {
     assertLayout(frame.piece < 0 === (frame.track === 'image'), 'pictures lie alone, all else in pieces');
     if (frame.piece >= 0) {
-      assertLayout(frame.offset === filled[frame.piece], 'the frames of a piece lie one behind the other');
+      const offset = (filled[frame.piece] ?? 0) + beforeFrame(pieces[frame.piece]);
+      assertLayout(frame.offset === offset, 'the frames of a piece lie one behind the other');
       filled[frame.piece] = frame.offset + frame.length;
       writer.varint(frame.piece);
     } else {
@@ -165,7 +171,7 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
 export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  if (version !== VERSION_WHOLE && version !== VERSION_PARTS) throw new BytesFault(`frame index of version ${version}`, 0);
+  if (version < VERSION_WHOLE || version > VERSION_BODIES) throw new BytesFault(`frame index of version ${version}`, 0);
   const windowCount = readCount(reader, 1, 'windows');
   const pieceCount = readCount(reader, PIECE_BYTES_MIN, 'pieces');
   const frameCount = readCount(reader, FRAME_BYTES_MIN, 'frames');
@@ -176,11 +182,13 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   let inflatedBytes = 0;
   for (let i = 0; i < pieceCount; i++) {
     const length = reader.varint();
-    const rawLength = reader.varint();
+    const claim = reader.varint();
+    const body = version === VERSION_BODIES && claim % 2 === 1;
+    const rawLength = version === VERSION_BODIES ? Math.floor(claim / 2) : claim;
     if (rawLength > LIMITS.frameBytesMax) throw new BytesFault(`piece ${i} claims ${rawLength} bytes`, reader.at);
     inflatedBytes += rawLength;
     if (inflatedBytes > LIMITS.blockInflatedBytesMax) throw new BytesFault(`${i + 1} pieces claim ${inflatedBytes} bytes`, reader.at);
-    pieces.push({ offset: dataEnd, length, rawLength });
+    pieces.push({ offset: dataEnd, length, rawLength, body });
     dataEnd = checked(reader, dataEnd + length);
   }
 
@@ -191,13 +199,13 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   const lengths = readColumn(frameCount, () => reader.varint());
 
   const frames: FrameEntry[] = [];
-  const filled = pieces.map(() => 0);
+  const filled = pieces.map(beforeFrames);
   const pictures = dataEnd;
   let picture = { end: dataEnd, width: 0, height: 0 };
   for (let i = 0; i < frameCount; i++) {
     const kind = kinds[i] ?? 0;
     const length = lengths[i] ?? 0;
-    const parted = version === VERSION_PARTS;
+    const parted = version !== VERSION_WHOLE;
     const windowId = windows[Math.floor(kind / (parted ? 2048 : 16))];
     const track = trackOf(parted ? kind % 8 : (kind % 16) >> 1);
     if (windowId === undefined || track === undefined) throw new BytesFault(`frame ${i} names an unknown window or track`, reader.at);
@@ -222,9 +230,9 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
       frames.push({ ...common, piece: -1, offset, width, height });
     } else {
       const piece = reader.varint();
-      const offset = filled[piece];
-      const holds = pieces[piece]?.rawLength ?? 0;
-      if (offset === undefined || length > holds - offset) throw new BytesFault(`frame ${i} lies outside of its piece`, reader.at);
+      const offset = (filled[piece] ?? 0) + beforeFrame(pieces[piece]);
+      const holds = pieces[piece]?.rawLength;
+      if (holds === undefined || length > holds - offset) throw new BytesFault(`frame ${i} lies outside of its piece`, reader.at);
       filled[piece] = offset + length;
       frames.push({ ...common, piece, offset, width: 0, height: 0 });
     }
@@ -235,6 +243,19 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   }
   if (reader.remaining !== 0) throw new BytesFault('bytes behind the frame index', reader.at);
   return { windows, pieces, frames };
+}
+
+function versionFor({ pieces, frames }: BlockIndex): number {
+  if (pieces.some(({ body }) => body)) return VERSION_BODIES;
+  return frames.some(({ part }) => part !== undefined) ? VERSION_PARTS : VERSION_WHOLE;
+}
+
+/** Bytes of an inflated piece before its first frame, and before each frame. */
+function beforeFrames(piece: PieceEntry): number {
+  return piece.body ? FRAMES_HEADER_BYTES : 0;
+}
+function beforeFrame(piece: PieceEntry | undefined): number {
+  return piece?.body ? FRAME_HEADER_BYTES : 0;
 }
 
 /** Columns 1 and 2. */

@@ -19,9 +19,14 @@ export const FRAMES_MAGIC = Uint8Array.of(0x50, 0x48, 0x46, 1);
 export const FRAMES_HEADER_BYTES = 4;
 export const FRAME_HEADER_BYTES = 14;
 
+/** Bytes of a body with these frames (before compression). */
+export function framesBytes(frames: readonly Pick<Frame, 'payload'>[]): number {
+  return frames.reduce((sum, { payload }) => sum + FRAME_HEADER_BYTES + payload.length, FRAMES_HEADER_BYTES);
+}
+
 /** Lays frames out as a body (before compression). */
 export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(frames.reduce((sum, frame) => sum + FRAME_HEADER_BYTES + frame.payload.length, FRAMES_HEADER_BYTES));
+  const writer = new ByteWriter(framesBytes(frames));
   writer.raw(FRAMES_MAGIC);
   for (const frame of frames) {
     writer.u8(TRACK_CODE[frame.track]);

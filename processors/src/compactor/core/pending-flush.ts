@@ -1,6 +1,7 @@
-import type { BodyFault, FlushGap, Offset, Partition, PositionedFrame, Rejected, Upload } from '@playhead/schemas';
+import type { BodyFault, FlushGap, MovableBody, Offset, Partition, PositionedFrame, Rejected, Upload } from '@playhead/schemas';
 import { LIMITS, Marks } from '@playhead/schemas';
 import { sessionKey } from '../../core/session-key.ts';
+import { movableBody } from './movable-body.ts';
 
 /** What an upload weighs in memory besides its payloads, so that heartbeats and duplicates are bounded too. */
 const UPLOAD_OVERHEAD_BYTES = 512;
@@ -16,6 +17,8 @@ export interface PendingUpload {
   /** Bytes as received. */
   readonly bytesReceived: number;
   readonly frames: readonly PositionedFrame[];
+  /** Where a block can keep it as it came. */
+  readonly body: MovableBody | null;
   readonly duplicate: boolean;
   readonly rejected: boolean;
 }
@@ -28,6 +31,8 @@ export interface PendingSession {
   /** Identities accepted in this flush. */
   readonly marks: Marks;
 }
+
+type Outcome = Pick<PendingUpload, 'frames' | 'body' | 'duplicate' | 'rejected'>;
 
 /** How long a flush waits: for more uploads, and for more when a session in it has ended. */
 export interface FlushTimes {
@@ -103,12 +108,13 @@ export class PendingFlush {
 
   /** An upload that was seen before. */
   addDuplicate(offset: Offset, upload: Upload, nowMs: number): void {
-    this.#add(offset, upload, { frames: [], duplicate: true, rejected: false }, nowMs);
+    this.#add(offset, upload, { frames: [], body: null, duplicate: true, rejected: false }, nowMs);
   }
 
   /** An upload that counts: its frames, and, where its body could not be read to the end, the fault. */
   addUpload(offset: Offset, upload: Upload, frames: readonly PositionedFrame[], fault: BodyFault | null, nowMs: number): void {
-    const session = this.#add(offset, upload, { frames, duplicate: false, rejected: fault !== null }, nowMs);
+    const moved = movableBody(upload, frames, fault);
+    const session = this.#add(offset, upload, { frames, body: moved, duplicate: false, rejected: fault !== null }, nowMs);
     session.marks.accept(upload);
     if (fault === null) return;
     // A copy: a view would keep the whole body in memory.
@@ -160,7 +166,7 @@ export class PendingFlush {
     this.#bytes += UPLOAD_OVERHEAD_BYTES + rejected.body.length;
   }
 
-  #add(offset: Offset, upload: Upload, outcome: Pick<PendingUpload, 'frames' | 'duplicate' | 'rejected'>, nowMs: number): PendingSession {
+  #add(offset: Offset, upload: Upload, outcome: Outcome, nowMs: number): PendingSession {
     this.#cover(offset, nowMs);
     const { projectId, sessionId, windowId, uploadId, receivedAtMs, facts } = upload;
     const key = sessionKey(projectId, sessionId);
@@ -170,7 +176,8 @@ export class PendingFlush {
       this.#sessions.set(key, session);
     }
     session.uploads.push({ offset, windowId, uploadId, receivedAtMs, facts, bytesReceived: upload.body.length, ...outcome });
-    this.#bytes += outcome.frames.reduce((sum, frame) => sum + FRAME_OVERHEAD_BYTES + frame.payload.length, UPLOAD_OVERHEAD_BYTES);
+    const besides = UPLOAD_OVERHEAD_BYTES + (outcome.body?.compressed.length ?? 0);
+    this.#bytes += outcome.frames.reduce((sum, frame) => sum + FRAME_OVERHEAD_BYTES + frame.payload.length, besides);
     return session;
   }
 

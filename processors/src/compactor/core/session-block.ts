@@ -1,10 +1,10 @@
-import type { BlockParts, Offset, PositionedFrame } from '@playhead/schemas';
+import type { BlockParts, MovableBodies, Offset, PositionedFrame } from '@playhead/schemas';
 import type { PendingSession, PendingUpload } from './pending-flush.ts';
 import type { SessionSummary } from './session-summary.ts';
 import { summarise } from './session-summary.ts';
 
 /** `blockParts` of schemas with its compressor and checksum. */
-export type EncodeBlock = (frames: readonly PositionedFrame[]) => BlockParts;
+export type EncodeBlock = (frames: readonly PositionedFrame[], bodies: MovableBodies) => BlockParts;
 
 /** One session's part of a flush. */
 export interface SessionBlock {
@@ -43,7 +43,7 @@ function encodeWithout(session: PendingSession, encode: EncodeBlock): SessionBlo
     } catch (error) {
       const { offset, windowId, uploadId } = upload;
       spoiled.push({ offset, windowId, uploadId, message: error instanceof Error ? error.message : String(error) });
-      return { ...upload, frames: [], rejected: true };
+      return { ...upload, frames: [], body: null, rejected: true };
     }
   });
   const remaining: PendingSession = { ...session, uploads };
@@ -52,5 +52,6 @@ function encodeWithout(session: PendingSession, encode: EncodeBlock): SessionBlo
 
 function encodeFramesOf(uploads: readonly PendingUpload[], encode: EncodeBlock): SessionBlock['block'] {
   const frames = uploads.flatMap((upload) => upload.frames);
-  return frames.length === 0 ? null : encode(frames);
+  const bodies = new Map(uploads.flatMap(({ offset, body }) => (body === null ? [] : [[offset, body]])));
+  return frames.length === 0 ? null : encode(frames, bodies);
 }
