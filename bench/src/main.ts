@@ -12,6 +12,7 @@ import { benchSessionHour } from './cost/session-hour.ts';
 import { benchFanOut } from './fan-out/bench-fan-out.ts';
 import { summaryTable } from './goal.ts';
 import { benchIngest } from './ingest/bench-ingest.ts';
+import { benchJoin } from './join/bench-join.ts';
 import { benchKafkaProduce, benchKafkaRead } from './kafka-client.ts';
 import { benchLive } from './live/bench-live.ts';
 import { benchLogAppend } from './log-append.ts';
@@ -31,6 +32,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   ingest: benchIngest,
   live: benchLive,
   'fan-out': benchFanOut,
+  join: benchJoin,
   compaction: benchCompaction,
   'session-hour': benchSessionHour,
   kafka: benchKafkaProduce,

@@ -33,7 +33,7 @@ async function expectToRun(names: readonly string[]): Promise<void> {
 test('benchmarks of one process run through', () => expectToRun(['log-append', 'ingest', 'live', 'fan-out']));
 
 test.runIf(noRecording === '')(`benchmarks of a real page run through${noRecording && ` (${noRecording})`}`, () =>
-  expectToRun(['block-codec', 'compaction', 'session-hour']),
+  expectToRun(['block-codec', 'join', 'compaction', 'session-hour']),
 );
 
 test('what is no benchmark is refused, with the names of those that are', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
+import type { BodyFormat } from '@playhead/schemas';
 import { uuidv7 } from '@playhead/schemas';
 import type { Body } from './bodies.ts';
 
@@ -12,9 +13,9 @@ export interface Recorded {
 
 /** Sends what recorders send, to some doors in turn. Nothing is repeated. */
 export interface Recorders {
-  start(): Promise<Recorded>;
+  start(source?: 'phone' | 'web', epochMs?: number): Promise<Recorded>;
   /** Resolves with '' once the upload is acknowledged, otherwise with what came instead. The first upload of a session makes it known. */
-  upload(session: Recorded, body: Body): Promise<string>;
+  upload(session: Recorded, body: Pick<Body, 'bytes'>, format?: BodyFormat): Promise<string>;
   close(): void;
 }
 
@@ -22,8 +23,7 @@ export interface Recorders {
 const ANSWER_MS_MAX = 30_000;
 const CONNECTIONS_MAX = 256;
 
-export function newSession(): Recorded {
-  const epochMs = Date.now();
+export function newSession(epochMs = Date.now()): Recorded {
   return { sessionId: uuidv7(epochMs, randomBytes(10)), epochMs, sent: 0 };
 }
 
@@ -46,15 +46,15 @@ export function openRecorders(doors: readonly string[], key: string): Recorders 
     });
   };
   return {
-    async start() {
-      const session = newSession();
-      const { sessionId, epochMs } = session;
-      const refusal = await post('/v1/sessions', 'application/json', JSON.stringify({ sessionId, source: 'phone', startedAtMs: epochMs }));
+    async start(source = 'phone', startedAtMs = Date.now()) {
+      const session = newSession(startedAtMs);
+      const { sessionId } = session;
+      const refusal = await post('/v1/sessions', 'application/json', JSON.stringify({ sessionId, source, startedAtMs }));
       if (refusal !== '') throw new Error(`no session was started: ${refusal}`);
       return session;
     },
-    upload(session, { bytes }) {
-      const query = `window=app&upload=${session.sent++}&format=frame-bundle&codec=gzip&epochMs=${session.epochMs}&sentAtMs=${Date.now()}`;
+    upload(session, { bytes }, format = 'frame-bundle') {
+      const query = `window=app&upload=${session.sent++}&format=${format}&codec=gzip&epochMs=${session.epochMs}&sentAtMs=${Date.now()}`;
       return post(`/v1/sessions/${session.sessionId}/uploads?${query}`, 'application/octet-stream', bytes);
     },
     close: () => agent.destroy(),

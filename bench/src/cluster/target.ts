@@ -1,5 +1,6 @@
 import type { Cluster, Member } from '@playhead/e2e/cluster';
 import { CLUSTER_TOKEN, CLUSTER_WRITE_KEY, openCluster } from '@playhead/e2e/cluster';
+import type { OneProcess } from '@playhead/e2e/deployment';
 import { openOneProcess } from '@playhead/e2e/deployment';
 import { closeAtInterrupt } from './interrupt.ts';
 import { FLAGS } from './plan.ts';
@@ -15,14 +16,18 @@ export interface Target {
   readonly token: string;
 }
 
-/** The baseline: one process with everything, on LMDB, a folder and chDB. */
-export async function withOneProcess<T>(use: (target: Target) => Promise<T>): Promise<T> {
-  const closing = closeAtInterrupt(openOneProcess([...FLAGS, '--shop', 'off']));
+/** The baseline: one process with everything, on LMDB, a folder and chDB. @param flags win over those that every process is told */
+export async function withOneProcess<T>(
+  use: (target: Target, process: OneProcess) => Promise<T>,
+  flags: readonly string[] = [],
+): Promise<T> {
+  const closing = closeAtInterrupt(openOneProcess([...FLAGS, '--shop', 'off', ...flags]));
   try {
-    const { url, link, pid } = await closing.opened;
+    const process = await closing.opened;
+    const { url, link, pid } = process;
     const { writeKey } = (await (await fetch(`${url}/v1/app-config`)).json()) as { readonly writeKey: string };
     const token = new URL(link).searchParams.get('token') ?? '';
-    return await use({ name: 'one process (LMDB)', doors: [url], pids: [pid], gateway: url, key: writeKey, token });
+    return await use({ name: 'one process (LMDB)', doors: [url], pids: [pid], gateway: url, key: writeKey, token }, process);
   } finally {
     await closing.close();
   }
