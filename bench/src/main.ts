@@ -11,6 +11,7 @@ import { benchCompaction } from './compaction.ts';
 import { benchSessionHour } from './cost/session-hour.ts';
 import { benchFanOut } from './fan-out/bench-fan-out.ts';
 import { summaryTable } from './goal.ts';
+import { benchGrowth } from './growth/bench-growth.ts';
 import { benchIngest } from './ingest/bench-ingest.ts';
 import { benchJoin } from './join/bench-join.ts';
 import { benchKafkaProduce, benchKafkaRead } from './kafka-client.ts';
@@ -19,6 +20,7 @@ import { benchLogAppend } from './log-append.ts';
 import { benchMergedPieces } from './merged-pieces.ts';
 import { circumstancesText, resultText, tableText } from './results.ts';
 import type { Run } from './run.ts';
+import { benchStartUp } from './start-up/bench-start-up.ts';
 import type { BenchTable } from './table.ts';
 
 /** Answers its table, or reports several. */
@@ -32,6 +34,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   ingest: benchIngest,
   live: benchLive,
   'fan-out': benchFanOut,
+  growth: benchGrowth,
+  'start-up': benchStartUp,
   join: benchJoin,
   compaction: benchCompaction,
   'session-hour': benchSessionHour,

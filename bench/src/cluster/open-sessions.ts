@@ -7,6 +7,7 @@ import { listed, ratio } from './cells.ts';
 import { Freshness } from './freshness.ts';
 import type { Lag, LagProbe } from './lag.ts';
 import { closedLoop, openLoop } from './load.ts';
+import { OPENING_BYTES } from './opening.ts';
 import { ABOUT_MACHINE, FLUSH_AGE_MS, IN_FLIGHT, PLAN, SMALL_BYTES } from './plan.ts';
 import { residentMb } from './proc.ts';
 import { startProcessors } from './processors.ts';
@@ -18,8 +19,6 @@ import { pidsOf, running, startAnew, targetOf } from './target.ts';
 /** Of what one ingest takes. */
 const SHARE = 0.25;
 const BODIES = 512;
-/** What opens a session: three tiny pictures. */
-const OPENING_BYTES = 1_000;
 /** One upload of so many is of the session that is watched. */
 const WATCHED_EVERY = 16;
 const LISTS = 5;
