@@ -30,7 +30,9 @@ async function expectToRun(names: readonly string[]): Promise<void> {
   expect(output).not.toContain('kept in');
 }
 
-test('benchmarks of one process run through', () => expectToRun(['log-append', 'ingest', 'live', 'fan-out', 'growth', 'start-up']));
+test('benchmarks of one process run through', () => expectToRun(['log-append', 'ingest', 'live', 'fan-out']));
+
+test('benchmarks of many sessions run through', () => expectToRun(['growth', 'start-up']));
 
 test.runIf(noRecording === '')(`benchmarks of a real page run through${noRecording && ` (${noRecording})`}`, () =>
   expectToRun(['block-codec', 'join', 'compaction', 'session-hour']),

@@ -117,6 +117,7 @@ describe('block', () => {
     );
     const read = decodeBlock(joinBytes(block.parts, block.length), unzstd);
     expect(read.map(({ payload }, i) => Buffer.compare(payload, long[i]?.payload ?? payload.subarray(1)))).toEqual(long.map(() => 0));
+  });
 
   it('any frames come back as they were, some uploads of theirs kept as they came', () => {
     fc.assert(

@@ -54,7 +54,7 @@ import {
   toOffset,
 } from '@playhead/schemas';
 import { AVRO_SCHEMAS, avroCodec } from '@playhead/schemas/records';
-import { compressPiece, decompressPiece, inflateBodyAsync, readUploadAsync } from '@playhead/uploads';
+import { compressPiece, decompressPiece, inflateBodyAsync, positionFrames, readUploadAsync } from '@playhead/uploads';
 import { BodyCheck } from '../../../ingest/src/check-body.ts';
 import { readStart, START_BYTES_MAX, startedFact } from '../../../ingest/src/core/start-request.ts';
 import { epochOf, readUploadQuery, uploadRecord } from '../../../ingest/src/core/upload-request.ts';
@@ -89,6 +89,7 @@ import {
   repeated,
   SESSION_ID,
   samplesOf,
+  TEXTS,
   textBytes,
   textOf,
 } from './samples.ts';
@@ -205,12 +206,10 @@ const uploadBombs = (bytes: number, prefix: (format: number) => Uint8Array): Uin
 const { bytes: BLOCK, frameIndex: INDEX } = encodeBlock(POSITIONED, compressPiece);
 /** A block with a piece that is a body. */
 const MOVED = (() => {
-  const frames = POSITIONED.filter(({ track }) => track !== 'image').map((frame, index) => ({
-    ...frame,
-    position: { offset: toOffset(7), index },
-  }));
-  const body = { compressed: new Uint8Array(gzipSync(encodeFrames(frames))), rawLength: framesBytes(frames) };
-  const { parts, frameIndex } = blockParts(frames, compressPiece, crc32, new Map([[toOffset(7), body]]));
+  const upload = toOffset(7);
+  const body = { compressed: new Uint8Array(gzipSync(encodeFrames(TEXTS))), rawLength: framesBytes(TEXTS) };
+  const frames = positionFrames({ windowId: 'window-a' }, upload, TEXTS);
+  const { parts, frameIndex } = blockParts(frames, compressPiece, crc32, new Map([[upload, body]]));
   return { block: concat(...parts), frameIndex };
 })();
 

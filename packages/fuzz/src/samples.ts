@@ -63,7 +63,7 @@ export const PICTURES: readonly Uint8Array[] = [
   ...WEBP,
 ];
 
-const TEXTS: readonly Frame[] = [
+export const TEXTS: readonly Frame[] = [
   { track: 'dom', keyframe: true, timestampMs: NOW_MS - 2_000, payload: textBytes('[{"type":4},{"type":2}]') },
   { track: 'dom', keyframe: false, timestampMs: NOW_MS - 1_500, payload: textBytes('{"type":3,"data":{"source":0}}') },
   { track: 'signal', keyframe: false, timestampMs: NOW_MS - 900, payload: textBytes('{"kind":"click","selector":".checkout-btn"}') },

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import type { BlockStore, StoredBlock } from '@playhead/ports';
+import type { BlockStore } from '@playhead/ports';
 import type { PositionedFrame } from '@playhead/schemas';
 import {
   BLOCK_HEADER_BYTES,
@@ -18,7 +18,7 @@ import { isLost, orGivenUp, untilDone } from '../runtime/retry.ts';
 import type { ProcessorSettings } from '../settings.ts';
 import type { StretchSummary } from './core/stretch-summary.ts';
 import { summariseStretch } from './core/stretch-summary.ts';
-import type { Stretch } from './core/stretches.ts';
+import type { KnownBlock, Stretch } from './core/stretches.ts';
 
 /** Blocks that are fetched at the same time. */
 const FETCHES_AT_ONCE = 4;
@@ -66,14 +66,14 @@ export async function mergeStretch(deps: MergeStretchDeps, stretch: Stretch, sig
   return { summary, bytes: joinBytes(parts, length), frameIndex };
 }
 
-function fetchBlock(deps: MergeStretchDeps, block: StoredBlock, signal: AbortSignal): Promise<Uint8Array> {
+function fetchBlock(deps: MergeStretchDeps, block: KnownBlock, signal: AbortSignal): Promise<Uint8Array> {
   const { objectKey, blockOffset, blockLength } = block;
   const get = (): Promise<Uint8Array> => deps.blocks.get(objectKey, { offset: blockOffset, length: blockLength });
   return untilDone(deps, `read a block of ${objectKey}`, get, { ...deps.settings, signal, isFinal: isLost });
 }
 
 /** @throws {BlockFault} also for a whole block that is not the one that the catalog means */
-function framesOf(block: StoredBlock, bytes: Uint8Array): PositionedFrame[] {
+function framesOf(block: KnownBlock, bytes: Uint8Array): PositionedFrame[] {
   const frames = decodeBlock(bytes, decompressPiece);
   const index = bytes.subarray(BLOCK_HEADER_BYTES, BLOCK_HEADER_BYTES + block.frameIndex.length);
   if (Buffer.compare(index, block.frameIndex) !== 0) throw new BlockFault('index', 'the block has another frame index than its flush');

@@ -1,6 +1,3 @@
-import type { MergeableSession } from '@playhead/ports';
-import type { ProcessorSettings } from '../../settings.ts';
-
 /** Sessions that one look at the catalog asks for. More wait for the next merge. */
 export const SESSIONS_MAX = 500;
 
@@ -10,20 +7,32 @@ export const SESSIONS_MAX = 500;
  */
 const LATE_MS = 24 * 60 * 60 * 1000;
 
-type MergeTimes = Pick<ProcessorSettings, 'mergeAfterMs' | 'mergeAgeMs' | 'mergeBytesMin' | 'mergeBytesMax'>;
+/** Of a session that can be merged, what decides when it is. */
+export interface WaitingSession {
+  readonly endedAtMs: number;
+  /** Stored. */
+  readonly bytes: number;
+}
+
+/** When a merge is worth it, and how much it takes: see the settings. */
+export interface MergeTimes {
+  readonly mergeAgeMs: number;
+  readonly mergeBytesMin: number;
+  readonly mergeBytesMax: number;
+}
 
 /**
  * The sessions that a merge begins with, the earliest end first; none while it is not worth a merge yet.
  *
  * @param waiting sessions that can be merged, the earliest end first: SESSIONS_MAX where there may be more
  */
-export function chooseSessions(waiting: readonly MergeableSession[], nowMs: number, times: MergeTimes): readonly MergeableSession[] {
+export function chooseSessions<S extends WaitingSession>(waiting: readonly S[], nowMs: number, times: MergeTimes): readonly S[] {
   const [longest] = waiting;
   if (longest === undefined) return [];
   const bytes = waiting.reduce((sum, session) => sum + session.bytes, 0);
   const isDue = bytes >= times.mergeBytesMin || nowMs - longest.endedAtMs >= times.mergeAgeMs || waiting.length >= SESSIONS_MAX;
   if (!isDue) return [];
-  const chosen: MergeableSession[] = [];
+  const chosen: S[] = [];
   let taken = 0;
   for (const session of waiting) {
     if (taken >= times.mergeBytesMax) break;
@@ -44,7 +53,7 @@ export interface LookSpan {
  *
  * @param answer of the last look
  */
-export function nextSpan(last: LookSpan | null, answer: readonly MergeableSession[], nowMs: number, mergeAfterMs: number): LookSpan {
+export function nextSpan(last: LookSpan | null, answer: readonly WaitingSession[], nowMs: number, mergeAfterMs: number): LookSpan {
   const endedBeforeMs = nowMs - mergeAfterMs;
   if (last === null) return { endedFromMs: 0, endedBeforeMs };
   const earliestMs = answer[0]?.endedAtMs ?? last.endedBeforeMs;
