@@ -22,7 +22,8 @@ const WAIT = { timeout: 20_000, interval: 50 };
 /** Processors that flush when they are told, with all partitions. */
 export async function allProcessors(engines: Engines): ReturnType<typeof startProcessors> {
   const [log, blocks, catalog] = [await engines.log(), await engines.blocks(), await engines.catalog()];
-  const settings = { flushAgeMs: 60_000, sessionSilenceMs: 600_000 };
+  // What the examples record ended years ago: nothing is merged before a test says so.
+  const settings = { flushAgeMs: 60_000, sessionSilenceMs: 600_000, mergeAfterMs: 20 * 365 * 24 * 60 * 60_000 };
   const processors = await startProcessors({ log, blocks, catalog, clock: systemClock, logger: silentLogger, writer: 'test', settings });
   await vi.waitFor(() => expect(processors.stats()).toHaveLength(PARTITIONS), WAIT);
   return processors;
