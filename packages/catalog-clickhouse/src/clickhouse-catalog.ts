@@ -38,8 +38,8 @@ import { inStatements } from './sql-client.ts';
 /** Rows of one insert, as JSON: the engine in process runs one statement at a time, so none may be long. */
 const STATEMENT_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Keys of one question: with a hundred bytes each they fit into the address of a request. */
-const OBJECTS_MAX = 1000;
+/** Keys of one question: with eighty bytes each they fit into the address of a request, of which servers and proxies take 8 to 16 KB. */
+const OBJECTS_MAX = 100;
 
 const NOTHING_APPLIED: CatalogProgress = {
   chainEnd: NO_OFFSET,
@@ -131,19 +131,19 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
    * @throws {PlayheadError} `unavailable` when rows are missing
    */
   async function namedBy(partition: Partition, keys: readonly string[]): Promise<Named> {
-    // One statement each: another one might be answered by another server. Numbers as text, for an array has one type.
+    // Keys as one text: they have no blanks. One statement each: another one might be answered by another server. Numbers as text, for an array has one type.
     const [flushes] = await sql.query(
       `SELECT count() = 0 OR sum(last_offset) - max(last_offset) - 1 = sum(prev_last_offset) AS is_whole,
          if(count() = 0, -1, max(last_offset)) AS reached,
-         groupArrayIf([object_key, toString(last_offset), toString(sessions)], object_key IN {keys:Array(String)}) AS named
+         groupArrayIf([object_key, toString(last_offset), toString(sessions)], has(splitByChar(' ', {keys:String}), object_key)) AS named
        FROM ${database}.stored_flushes FINAL WHERE partition = {partition:UInt32}`,
-      { partition, keys },
+      { partition, keys: keys.join(' ') },
     );
     const [merges] = await sql.query(
       `SELECT count() = max(number) AS is_whole, max(number) AS reached,
-         groupArrayIf(object_key, object_key IN {keys:Array(String)}) AS named
+         groupArrayIf(object_key, has(splitByChar(' ', {keys:String}), object_key)) AS named
        FROM ${database}.stored_merges FINAL WHERE partition = {partition:UInt32}`,
-      { partition, keys },
+      { partition, keys: keys.join(' ') },
     );
     const { chainEnd, mergeNumber } = seen.get(partition) ?? NOTHING_APPLIED;
     const knows = (row: SqlRow | undefined, upTo: number): boolean => Boolean(row?.is_whole) && toNumber(row?.reached) >= upTo;

@@ -667,7 +667,11 @@ export const DECODERS: readonly Decoder[] = [
   {
     name: 'inflated-body',
     runsDivisor: ZLIB_RUNS_DIVISOR,
-    covers: ['packages/uploads/src/inflate-body.ts inflateBodyAsync', 'packages/uploads/src/gunzip-salvage.ts gunzipSalvage'],
+    covers: [
+      'packages/uploads/src/inflate-body.ts inflateBodyAsync',
+      'packages/uploads/src/inflate-body.ts inflateSound',
+      'packages/uploads/src/gunzip-salvage.ts gunzipSalvage',
+    ],
     samples: BODY_FORMATS.flatMap((format) => gzippedBodiesOf(format).map(({ bytes }) => ({ bytes }))),
     decode: (bytes) => inflateBodyAsync('gzip', bytes),
     faults: [],

@@ -8,7 +8,7 @@ import type { ProcessorSettings } from '../settings.ts';
 import { isPassed, nobodys } from './core/nobodys.ts';
 
 /** Keys that the catalog is asked about at once. */
-const KEYS_AT_ONCE = 1_000;
+const KEYS_AT_ONCE = 100;
 
 export interface SweepDeps extends Runtime {
   readonly blocks: BlockStore;

@@ -211,7 +211,7 @@ export function memoryCatalog(): Catalog {
 
     async objectsInUse(partition, keys, replacedBeforeMs) {
       assertOpen();
-      if (keys.length > 1000) throw new RangeError(`${keys.length} keys`);
+      if (keys.length > 100) throw new RangeError(`${keys.length} keys`);
       const { mergedObjects, sessionsOfObject, progress } = partitionOf(partition);
       const isRead = (session: MemorySession, objectKey: string): boolean => {
         const by = [...session.merged.values()].filter(

@@ -283,10 +283,10 @@ export function mergingRules(opened: () => CatalogUnderTest): void {
     expect(await used(catalog, ['p0/0-0', 'p0/1-1'])).toEqual([]);
   });
 
-  test('[CA17] a thousand objects can be asked about, and no more', async () => {
+  test('[CA17] a hundred objects can be asked about, and no more', async () => {
     const { catalog } = opened();
     await flushed(catalog, [aFlushBlock('session-a', 0)]);
-    const keys = Array.from({ length: 999 }, (_, i) => `p0/${'0'.repeat(60)}-${i}`);
+    const keys = Array.from({ length: 99 }, (_, i) => `p0/${'0'.repeat(60)}-${i}`);
     expect(await used(catalog, ['p0/0-0', ...keys])).toEqual(['p0/0-0']);
     await expect(catalog.objectsInUse(0, ['a', 'b', ...keys], 0)).rejects.toThrow(RangeError);
   });
