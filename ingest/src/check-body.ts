@@ -1,10 +1,10 @@
+import { Turns } from '@playhead/ports';
 import type { BodyCodec, BodyFormat } from '@playhead/schemas';
 import { inflateBodyAsync, inflateSound } from '@playhead/uploads';
 import type { InflatedBody } from './core/judge-body.ts';
 import { codecOf, formatOf, judgeBody } from './core/judge-body.ts';
 import type { UploadFields } from './core/upload-request.ts';
 import { epochOf } from './core/upload-request.ts';
-import { Turns } from './turns.ts';
 
 /** What a body turned out to be. */
 export interface CheckedBody {

@@ -1,4 +1,5 @@
 import type { BlockStore, Catalog, Clock, EventLog, Logger } from '@playhead/ports';
+import { Turns } from '@playhead/ports';
 import type { Partition } from '@playhead/schemas';
 import type { ProjectionStats } from './catalog/projection-driver.ts';
 import { Projection } from './catalog/projection-driver.ts';
@@ -7,7 +8,6 @@ import type { CompactorStats } from './compactor/compactor-stats.ts';
 import type { MergerStats } from './merger/merger-driver.ts';
 import { Merger } from './merger/merger-driver.ts';
 import { BufferBudget } from './runtime/buffer-budget.ts';
-import { Turns } from './runtime/turns.ts';
 import type { ProcessorSettings } from './settings.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 import type { SweepStats } from './sweep/sweep-driver.ts';
@@ -76,7 +76,7 @@ export async function startProcessors(deps: ProcessorsDeps): Promise<Processors>
     random,
     settings,
     budget,
-    turns: new Turns(),
+    turns: new Turns(1),
     ...(compress && { compress }),
   };
   const running = new Map<Partition, PartitionParts>();

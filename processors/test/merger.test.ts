@@ -1,10 +1,10 @@
 import type { BlockStore, Catalog } from '@playhead/ports';
+import { Turns } from '@playhead/ports';
 import type { Frame, Upload } from '@playhead/schemas';
 import { decodeFrameIndex, PlayheadError } from '@playhead/schemas';
 import { anUploadOf, EXAMPLE_PROJECT, EXAMPLE_SESSION, jpegOf, keepingLogger, memoryCatalog, uploadsOf } from '@playhead/testkit';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Turns } from '../src/runtime/turns.ts';
 import type { Fault } from './faulty-world.ts';
 import { faulty } from './faulty-world.ts';
 import type { World } from './fixtures.ts';
@@ -281,7 +281,7 @@ describe('what goes wrong', () => {
   });
 
   test('[MG6] of the partitions of a process one merges at a time', async () => {
-    const turns = new Turns();
+    const turns = new Turns(1);
     const worlds = [await aRecordedWorld(), await aRecordedWorld()];
     let [busy, most] = [0, 0];
     const compress = async (raw: Uint8Array): Promise<Uint8Array> => {
@@ -306,8 +306,8 @@ describe('what goes wrong', () => {
       ({ catalog }) => ({ catalog: { ...catalog, blocks: hangs } }),
       () => ({ compress: hangs }),
       () => {
-        const turns = new Turns();
-        void turns.take(hangs, new AbortController().signal);
+        const turns = new Turns(1);
+        void turns.take(hangs);
         return { turns };
       },
     ];

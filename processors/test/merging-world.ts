@@ -1,4 +1,5 @@
 import type { BlockStore, Catalog, EventLog } from '@playhead/ports';
+import { Turns } from '@playhead/ports';
 import type { PositionedFrame, Upload } from '@playhead/schemas';
 import { decodeBlock } from '@playhead/schemas';
 import { aSessionEnded, EXAMPLE_PROJECT } from '@playhead/testkit';
@@ -7,7 +8,6 @@ import { Projection } from '../src/catalog/projection-driver.ts';
 import { Compactor } from '../src/compactor/compactor-driver.ts';
 import type { MergerDeps } from '../src/merger/merger-driver.ts';
 import { Merger } from '../src/merger/merger-driver.ts';
-import { Turns } from '../src/runtime/turns.ts';
 import type { SweepDeps } from '../src/sweep/sweep-driver.ts';
 import { Sweep } from '../src/sweep/sweep-driver.ts';
 import type { CompactorOverrides, World } from './fixtures.ts';
@@ -45,7 +45,7 @@ export function mergingDeps(world: World, overrides: MergingOverrides = {}): Mer
   // On this thread: what others need is not counted by a clock that is moved by hand.
   const compress = async (raw: Uint8Array): Promise<Uint8Array> => compressPiece(raw);
   const deps = compactorDeps(world, { ...overrides, settings });
-  return { catalog: world.catalog, turns: new Turns(), compress, ...overrides, ...deps };
+  return { catalog: world.catalog, turns: new Turns(1), compress, ...overrides, ...deps };
 }
 
 export const merging = (world: World, overrides?: MergingOverrides): Running<Merger> =>

@@ -7,4 +7,5 @@ export * from './partition-groups.ts';
 export * from './pause.ts';
 export * from './runtime.ts';
 export * from './sparing-logger.ts';
+export * from './turns.ts';
 export * from './waits.ts';

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { Catalog, EventLog, MergeableSession } from '@playhead/ports';
+import type { Catalog, EventLog, MergeableSession, Turns } from '@playhead/ports';
 import { pause } from '@playhead/ports';
 import type { Merge, MergedBlock, Partition } from '@playhead/schemas';
 import { joinBytes } from '@playhead/schemas';
 import { mergedKeyOf } from '../core/object-key.ts';
 import { sessionKey } from '../core/session-key.ts';
-import { errorFields, GivenUp, isLost, untilDone } from '../runtime/retry.ts';
-import type { Turns } from '../runtime/turns.ts';
+import { errorFields, GivenUp, isLost, orGivenUp, untilDone } from '../runtime/retry.ts';
 import type { LookSpan } from './core/choose-sessions.ts';
 import { chooseSessions, nextSpan, SESSIONS_MAX } from './core/choose-sessions.ts';
 import { cutStretches, MergeRoom } from './core/stretches.ts';
@@ -68,7 +67,9 @@ export class Merger {
     const { clock, turns, settings } = this.#deps;
     try {
       while (!signal.aborted) {
-        const number = await turns.take(() => this.#merge(signal), signal);
+        // Whoever is told to stop does not wait for its turn, and does nothing when it comes.
+        const turn = turns.take(async () => (signal.aborted ? null : this.#merge(signal)));
+        const number = await orGivenUp(turn, signal);
         if (number === null) await pause(clock, settings.mergeTickMs, signal);
         else await this.#untilApplied(number, signal);
       }
