@@ -667,11 +667,7 @@ export const DECODERS: readonly Decoder[] = [
   {
     name: 'inflated-body',
     runsDivisor: ZLIB_RUNS_DIVISOR,
-    covers: [
-      'packages/uploads/src/inflate-body.ts inflateBodyAsync',
-      'packages/uploads/src/inflate-body.ts inflateSound',
-      'packages/uploads/src/gunzip-salvage.ts gunzipSalvage',
-    ],
+    covers: ['packages/uploads/src/inflate-body.ts inflateBodyAsync', 'packages/uploads/src/gunzip-salvage.ts gunzipSalvage'],
     samples: BODY_FORMATS.flatMap((format) => gzippedBodiesOf(format).map(({ bytes }) => ({ bytes }))),
     decode: (bytes) => inflateBodyAsync('gzip', bytes),
     faults: [],
@@ -710,7 +706,12 @@ export const DECODERS: readonly Decoder[] = [
   {
     name: 'door-body',
     runsDivisor: ZLIB_RUNS_DIVISOR,
-    covers: ['ingest/src/check-body.ts check', 'ingest/src/core/judge-body.ts judgeBody'],
+    covers: [
+      'ingest/src/check-body.ts check',
+      'ingest/src/core/judge-body.ts judgeBody',
+      'packages/uploads/src/inflate-body.ts inflateSound',
+      'packages/uploads/src/gunzip-salvage.ts gunzipWhole',
+    ],
     samples: BODY_FORMATS.flatMap((format) => [...bodiesOf(format), ...gzippedBodiesOf(format)].map(({ bytes }) => ({ bytes }))),
     decode: (bytes) => bodyCheck.check(bytes, UPLOAD_FIELDS, NOW_MS),
     faults: [PlayheadError],

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { constants, createGunzip, gunzip } from 'node:zlib';
+import { plainBytes } from './plain-bytes.ts';
 
 export interface SalvagedGzip {
   /** All of it, or with a refusal what came out before the fault. Empty when it is too much. */
@@ -34,7 +35,7 @@ const gunzipOnPool = promisify<Uint8Array, GunzipOptions, Buffer>(gunzip);
  * @param limit of inflated bytes; beyond it nothing is salvaged
  */
 export async function gunzipSalvage(body: Uint8Array, limit: number): Promise<SalvagedGzip> {
-  const whole = await attempt(body, { maxOutputLength: limit });
+  const whole = await gunzipWhole(body, limit);
   if ('bytes' in whole) return { bytes: whole.bytes, refusal: null };
   const message = whole.error instanceof Error ? whole.error.message : String(whole.error);
   const kind = kindOf(whole.error);
@@ -52,6 +53,11 @@ export async function gunzipSalvage(body: Uint8Array, limit: number): Promise<Sa
   return { bytes: 'bytes' in kept ? kept.bytes : new Uint8Array(), refusal: { kind, message } };
 }
 
+/** One attempt, on zlib's threads: nothing is salvaged. @param limit of inflated bytes */
+export function gunzipWhole(body: Uint8Array, limit: number): Promise<GunzipAnswer> {
+  return attempt(body, { maxOutputLength: limit });
+}
+
 /**
  * Whether zlib takes the beginning of a body. What it inflates is dropped as it comes: of many calls that each keep a body
  * until the garbage collector sees it, several would be in memory.
@@ -66,12 +72,12 @@ function accepts(beginning: Uint8Array): Promise<boolean> {
   });
 }
 
-type GunzipAnswer = { readonly bytes: Uint8Array } | { readonly error: unknown };
+/** The whole content, or why there is none. */
+export type GunzipAnswer = { readonly bytes: Uint8Array } | { readonly error: unknown };
 
 async function attempt(input: Uint8Array, options: GunzipOptions): Promise<GunzipAnswer> {
   try {
-    const { buffer, byteOffset, byteLength } = await gunzipOnPool(input, options);
-    return { bytes: new Uint8Array(buffer, byteOffset, byteLength) };
+    return { bytes: plainBytes(await gunzipOnPool(input, options)) };
   } catch (error) {
     return { error };
   }

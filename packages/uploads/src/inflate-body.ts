@@ -1,8 +1,8 @@
-import { promisify } from 'node:util';
-import { gunzip, gunzipSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import type { BodyCodec, BodyFault, ErrorCode } from '@playhead/schemas';
 import { ERROR_CODES, LIMITS } from '@playhead/schemas';
-import { gunzipSalvage } from './gunzip-salvage.ts';
+import { gunzipSalvage, gunzipWhole } from './gunzip-salvage.ts';
+import { plainBytes } from './plain-bytes.ts';
 
 /** What inflating a body gave. With a fault, `bytes` is what came out before it. */
 export interface InflatedBody {
@@ -43,27 +43,18 @@ export async function inflateSound(codec: BodyCodec, body: Uint8Array): Promise<
   if (codec === 'identity') return body.length <= LIMITS.uploadInflatedBytesMax ? body : undefined;
   const small = inflateSmall(body);
   if (small !== undefined) return small;
-  try {
-    return plain(await gunzipOnPool(body, { maxOutputLength: LIMITS.uploadInflatedBytesMax }));
-  } catch {
-    return undefined;
-  }
+  const whole = await gunzipWhole(body, LIMITS.uploadInflatedBytesMax);
+  return 'bytes' in whole ? whole.bytes : undefined;
 }
-
-const gunzipOnPool = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
 
 /** The inflated body; undefined when it is not sound, or not small. */
 function inflateSmall(body: Uint8Array): Uint8Array | undefined {
   if (body.length > SMALL_BODY_BYTES_MAX) return undefined;
   try {
-    return plain(gunzipSync(body, { maxOutputLength: SMALL_INFLATED_BYTES_MAX }));
+    return plainBytes(gunzipSync(body, { maxOutputLength: SMALL_INFLATED_BYTES_MAX }));
   } catch {
     return undefined;
   }
-}
-
-function plain({ buffer, byteOffset, byteLength }: Buffer): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function identity(body: Uint8Array): InflatedBody {

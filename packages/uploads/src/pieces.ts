@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, gunzipSync, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { isGzip } from '@playhead/schemas';
+import { plainBytes } from './plain-bytes.ts';
 
 const compressElsewhere = promisify(zstdCompress);
 
@@ -12,13 +13,15 @@ const MERGED_LEVEL = 9;
 
 /** Compresses one piece of a block into one zstd frame. The `compress` of `encodeBlock`. */
 export function compressPiece(raw: Uint8Array): Uint8Array {
-  return plain(zstdCompressSync(raw, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }));
+  return plainBytes(zstdCompressSync(raw, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }));
 }
 
 /** Compresses one piece better than {@link compressPiece}, on a thread of zlib's: the event loop does not wait for it. */
 export async function compressPieceWell(raw: Uint8Array): Promise<Uint8Array> {
   // Told the size, it makes tables of that size (a hundredth of the time for a small piece), and the zstd frame holds it.
-  return plain(await compressElsewhere(raw, { pledgedSrcSize: raw.length, params: { [constants.ZSTD_c_compressionLevel]: MERGED_LEVEL } }));
+  return plainBytes(
+    await compressElsewhere(raw, { pledgedSrcSize: raw.length, params: { [constants.ZSTD_c_compressionLevel]: MERGED_LEVEL } }),
+  );
 }
 
 /**
@@ -29,9 +32,5 @@ export async function compressPieceWell(raw: Uint8Array): Promise<Uint8Array> {
  */
 export function decompressPiece(compressed: Uint8Array, rawLength: number): Uint8Array {
   const bounds = { maxOutputLength: Math.max(1, rawLength) };
-  return plain(isGzip(compressed) ? gunzipSync(compressed, bounds) : zstdDecompressSync(compressed, bounds));
-}
-
-function plain(buffer: Buffer): Uint8Array {
-  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  return plainBytes(isGzip(compressed) ? gunzipSync(compressed, bounds) : zstdDecompressSync(compressed, bounds));
 }
