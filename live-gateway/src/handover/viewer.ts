@@ -1,4 +1,4 @@
-import { backoffMs, pause } from '@playhead/ports';
+import { backoffMs, isLost, pause } from '@playhead/ports';
 import type { ControlMessage, JoinFrom, Partition, SessionInfo } from '@playhead/schemas';
 import { BlockFault, BytesFault, formatPosition, PlayheadError, toOffset, WIRE_VERSION } from '@playhead/schemas';
 import type { Gateway } from '../deps.ts';
@@ -270,6 +270,5 @@ export class Viewer {
 
 /** The block is not there, or not what the catalog says: asking the store again would not help. */
 function isLoss(error: unknown): boolean {
-  if (error instanceof BlockFault || error instanceof BytesFault) return true;
-  return error instanceof PlayheadError && (error.code === 'not_found' || error.code === 'range_not_satisfiable');
+  return error instanceof BlockFault || error instanceof BytesFault || isLost(error);
 }

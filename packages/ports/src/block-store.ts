@@ -1,3 +1,5 @@
+import { PlayheadError } from '@playhead/schemas';
+
 /**
  * Immutable objects by key. Rules: SPEC.md (BS...). Written so that any S3 can keep every promise.
  *
@@ -42,4 +44,9 @@ export interface ByteRange {
 export interface StoredObject {
   readonly key: string;
   readonly bytes: number;
+}
+
+/** True for what repeating does not cure: the bytes are not there. */
+export function isLost(error: unknown): boolean {
+  return error instanceof PlayheadError && (error.code === 'not_found' || error.code === 'range_not_satisfiable');
 }

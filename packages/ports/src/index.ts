@@ -1,4 +1,4 @@
-export type * from './block-store.ts';
+export * from './block-store.ts';
 export type * from './catalog.ts';
 export type * from './event-log.ts';
 export * from './latch.ts';

@@ -1,12 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BlockStore, SignalRow } from '@playhead/ports';
+import { isLost } from '@playhead/ports';
 import type { Flush, FlushBlock } from '@playhead/schemas';
 import { decodeWholeBlockIndex, framesOfBlock, PlayheadError } from '@playhead/schemas';
 import { decompressPiece } from '@playhead/uploads';
 import { signalsCounted } from '../compactor/core/session-summary.ts';
 import { parseSignal } from '../core/parse-signal.ts';
 import type { Runtime } from '../runtime/retry.ts';
-import { errorFields, isLost } from '../runtime/retry.ts';
+import { errorFields } from '../runtime/retry.ts';
 
 /** Up to here an object is fetched whole: one request for all of its sessions. */
 const WHOLE_OBJECT_BYTES_MAX = 8 * 1024 * 1024;

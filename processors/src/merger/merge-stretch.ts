@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { BlockStore } from '@playhead/ports';
+import { isLost } from '@playhead/ports';
 import type { PositionedFrame } from '@playhead/schemas';
 import {
   BLOCK_HEADER_BYTES,
@@ -14,7 +15,7 @@ import {
 } from '@playhead/schemas';
 import { compressPieceWell, decompressPiece } from '@playhead/uploads';
 import type { Runtime } from '../runtime/retry.ts';
-import { isLost, orGivenUp, untilDone } from '../runtime/retry.ts';
+import { orGivenUp, untilDone } from '../runtime/retry.ts';
 import type { ProcessorSettings } from '../settings.ts';
 import type { StretchSummary } from './core/stretch-summary.ts';
 import { summariseStretch } from './core/stretch-summary.ts';

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Catalog, EventLog, MergeableSession, Turns } from '@playhead/ports';
-import { pause } from '@playhead/ports';
+import { isLost, pause } from '@playhead/ports';
 import type { Merge, MergedBlock, Partition } from '@playhead/schemas';
 import { joinBytes } from '@playhead/schemas';
 import { mergedKeyOf } from '../core/object-key.ts';
 import { sessionKey } from '../core/session-key.ts';
-import { errorFields, GivenUp, isLost, orGivenUp, untilDone } from '../runtime/retry.ts';
+import { errorFields, GivenUp, orGivenUp, untilDone } from '../runtime/retry.ts';
 import type { LookSpan } from './core/choose-sessions.ts';
 import { chooseSessions, nextSpan, SESSIONS_MAX } from './core/choose-sessions.ts';
 import { cutStretches, MergeRoom } from './core/stretches.ts';

@@ -60,11 +60,6 @@ export async function untilDone<T>(runtime: Runtime, what: string, attempt: () =
   }
 }
 
-/** True for what repeating does not cure: the bytes of a block are gone. */
-export function isLost(error: unknown): boolean {
-  return error instanceof PlayheadError && (error.code === 'not_found' || error.code === 'range_not_satisfiable');
-}
-
 /** At least half of a pause, at most the whole of it, in whole ms. */
 export function spreadMs(longestMs: number, random: () => number): number {
   return Math.round(longestMs * (0.5 + random() / 2));
