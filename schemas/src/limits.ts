@@ -69,6 +69,9 @@ export const LIMITS = {
   /** Viewers of one gateway process. */
   viewersMax: 10_000,
 
+  /** Keys of objects in one question to a catalog: with eighty bytes each they fit into the address of a request, of which servers and proxies take 8 to 16 KB. */
+  objectsAskedMax: 100,
+
   /** Characters of a text in a signal or a fact. */
   signalTextCharsMax: 1_000,
   factCharsMax: 2_000,

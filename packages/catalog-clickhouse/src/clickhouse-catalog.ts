@@ -9,7 +9,7 @@ import type {
   SignalRow,
 } from '@playhead/ports';
 import type { Flush, Merge, Offset, Partition, SessionInfo } from '@playhead/schemas';
-import { NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
+import { LIMITS, NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
 import type { KnownGap } from './gaps-of-life.ts';
 import { gapsOfLife } from './gaps-of-life.ts';
 import { gatheringSql } from './gathering-sql.ts';
@@ -37,9 +37,6 @@ import { inStatements } from './sql-client.ts';
 
 /** Rows of one insert, as JSON: the engine in process runs one statement at a time, so none may be long. */
 const STATEMENT_BYTES_MAX = 4 * 1024 * 1024;
-
-/** Keys of one question: with eighty bytes each they fit into the address of a request, of which servers and proxies take 8 to 16 KB. */
-const OBJECTS_MAX = 100;
 
 const NOTHING_APPLIED: CatalogProgress = {
   chainEnd: NO_OFFSET,
@@ -318,7 +315,7 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
     },
 
     async objectsInUse(partition: Partition, keys: readonly string[], replacedBeforeMs: number) {
-      if (keys.length > OBJECTS_MAX) throw new RangeError(`${keys.length} keys`);
+      if (keys.length > LIMITS.objectsAskedMax) throw new RangeError(`${keys.length} keys`);
       const { chainEnd } = await progress(partition);
       const { flushes, mergedKeys } = await namedBy(partition, keys);
       if (flushes.length === 0) return new Set(mergedKeys);

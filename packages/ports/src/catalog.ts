@@ -53,7 +53,7 @@ export interface Catalog {
    * Of the objects of a partition those that a flush or a merge names and that somebody may read: not those whose blocks have
    * all been replaced for readers (CA15), by merges made before `replacedBeforeMs`.
    *
-   * @param keys Bounds: 0 .. 100
+   * @param keys Bounds: 0 .. LIMITS.objectsAskedMax
    */
   objectsInUse(partition: Partition, keys: readonly string[], replacedBeforeMs: number): Promise<ReadonlySet<string>>;
 

@@ -1,14 +1,12 @@
 import type { BlockStore, Catalog } from '@playhead/ports';
 import { pause } from '@playhead/ports';
 import type { Partition } from '@playhead/schemas';
+import { LIMITS } from '@playhead/schemas';
 import { objectPrefixes } from '../core/object-key.ts';
 import type { Runtime } from '../runtime/retry.ts';
 import { errorFields, GivenUp, orGivenUp, spreadMs } from '../runtime/retry.ts';
 import type { ProcessorSettings } from '../settings.ts';
 import { isPassed, nobodys } from './core/nobodys.ts';
-
-/** Keys that the catalog is asked about at once. */
-const KEYS_AT_ONCE = 100;
 
 export interface SweepDeps extends Runtime {
   readonly blocks: BlockStore;
@@ -65,7 +63,7 @@ export class Sweep {
       for await (const { key, bytes } of blocks.list(prefix)) {
         if (signal.aborted) return;
         if (isPassed(key, progress)) passed.set(key, bytes);
-        if (passed.size < KEYS_AT_ONCE) continue;
+        if (passed.size < LIMITS.objectsAskedMax) continue;
         await this.#remove(passed, signal);
         passed = new Map();
       }

@@ -10,7 +10,7 @@ import type {
   SignalRow,
 } from '@playhead/ports';
 import type { Flush, FlushBlock, Merge, Offset, Partition, SessionInfo } from '@playhead/schemas';
-import { comparePositions, formatPosition, NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
+import { comparePositions, formatPosition, LIMITS, NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
 import type { PartitionBlock, ReplacingBlock } from './merged-blocks.ts';
 import { inPlaceOfReplaced, isReplacedBy } from './merged-blocks.ts';
 import type { KnownGap, KnownSession } from './session-summary.ts';
@@ -211,7 +211,7 @@ export function memoryCatalog(): Catalog {
 
     async objectsInUse(partition, keys, replacedBeforeMs) {
       assertOpen();
-      if (keys.length > 100) throw new RangeError(`${keys.length} keys`);
+      if (keys.length > LIMITS.objectsAskedMax) throw new RangeError(`${keys.length} keys`);
       const { mergedObjects, sessionsOfObject, progress } = partitionOf(partition);
       const isRead = (session: MemorySession, objectKey: string): boolean => {
         const by = [...session.merged.values()].filter(
