@@ -1,11 +1,11 @@
 import * as zlib from 'node:zlib';
 import type { Compress, Decompress, PositionedFrame } from '@playhead/schemas';
-import { decodeBlock, decodeFrameIndex, encodeBlock, LIMITS, toOffset } from '@playhead/schemas';
+import { decodeBlock, decodeFrameIndex, encodeBlock, toOffset } from '@playhead/schemas';
 import type { Run } from './run.ts';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
 import type { RrwebEvent } from './workload.ts';
-import { recordedEvents } from './workload.ts';
+import { FULL_SNAPSHOT, flushesOf, recordedEvents } from './workload.ts';
 
 const ROUNDS = 15;
 
@@ -40,7 +40,7 @@ const CODECS: readonly (readonly [string, Compress, Decompress])[] = [
  */
 export async function benchBlockCodec({ quick, progress }: Run): Promise<BenchTable> {
   const rounds = quick ? 1 : ROUNDS;
-  const flushes = flushesOf(recordedEvents());
+  const flushes = flushesOf(framesOf(recordedEvents()));
   const rawBytes = flushes.flat().reduce((sum, frame) => sum + frame.payload.length, 0);
   const rows = CODECS.map(([name, compress, decompress]) => {
     progress(name);
@@ -57,23 +57,15 @@ export async function benchBlockCodec({ quick, progress }: Run): Promise<BenchTa
   };
 }
 
-/** Frames as they would be flushed: a block for every LIMITS.flushAgeMs in which something happened. */
-function flushesOf(events: readonly RrwebEvent[]): PositionedFrame[][] {
-  const flushes = new Map<number, PositionedFrame[]>();
-  for (const [index, event] of events.entries()) {
-    const number = Math.floor((event.timestamp - (events[0]?.timestamp ?? 0)) / LIMITS.flushAgeMs);
-    const frames = flushes.get(number) ?? [];
-    flushes.set(number, frames);
-    frames.push({
-      position: { offset: toOffset(0), index },
-      windowId: 'w',
-      track: 'dom',
-      keyframe: event.type === 2,
-      timestampMs: event.timestamp,
-      payload: new TextEncoder().encode(JSON.stringify(event)),
-    });
-  }
-  return [...flushes.values()];
+function framesOf(events: readonly RrwebEvent[]): PositionedFrame[] {
+  return events.map((event, index) => ({
+    position: { offset: toOffset(0), index },
+    windowId: 'w',
+    track: 'dom',
+    keyframe: event.type === FULL_SNAPSHOT,
+    timestampMs: event.timestamp,
+    payload: new TextEncoder().encode(JSON.stringify(event)),
+  }));
 }
 
 function medianMs(rounds: number, run: () => void): number {

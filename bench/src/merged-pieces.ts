@@ -1,11 +1,11 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import type { PositionedFrame } from '@playhead/schemas';
-import { cutBlock, LIMITS, layOutBlock, PIECE_RAW_BYTES, rawBytesOf, toOffset } from '@playhead/schemas';
+import { cutBlock, layOutBlock, PIECE_RAW_BYTES, rawBytesOf, toOffset } from '@playhead/schemas';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
 import type { RrwebEvent } from './workload.ts';
-import { recordedEvents } from './workload.ts';
+import { FULL_SNAPSHOT, flushesOf, recordedEvents } from './workload.ts';
 
 const ROUNDS = 3;
 /** How often the recording is played for a long session: it is 81 s. */
@@ -13,7 +13,6 @@ const TIMES_LONG = 20;
 /** Ids of nodes of one time do not come again in the next. */
 const IDS_APART = 10_000;
 const KIB = 1024;
-const FULL_SNAPSHOT = 2;
 
 const compress = promisify(zlib.zstdCompress);
 
@@ -90,14 +89,4 @@ function played(events: readonly RrwebEvent[], times: number): PositionedFrame[]
       return { position, windowId: 'w', track: 'dom', keyframe, timestampMs, payload: new TextEncoder().encode(shifted) };
     }),
   ).flat();
-}
-
-/** Frames as they would be flushed: a block for every LIMITS.flushAgeMs in which something happened. */
-function flushesOf(frames: readonly PositionedFrame[]): PositionedFrame[][] {
-  const flushes = new Map<number, PositionedFrame[]>();
-  for (const frame of frames) {
-    const number = Math.floor((frame.timestampMs - (frames[0]?.timestampMs ?? 0)) / LIMITS.flushAgeMs);
-    flushes.set(number, [...(flushes.get(number) ?? []), frame]);
-  }
-  return [...flushes.values()];
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import type { Frame, Upload } from '@playhead/schemas';
-import { encodeFrameBundle, encodeFrames } from '@playhead/schemas';
+import type { Frame, PositionedFrame, Upload } from '@playhead/schemas';
+import { encodeFrameBundle, encodeFrames, LIMITS } from '@playhead/schemas';
 import { anUpload, jpegOf } from '@playhead/testkit';
 
 /** An rrweb event, as much as matters here. */
@@ -13,7 +13,8 @@ export interface RrwebEvent {
 }
 
 const RECORDING = new URL('../../../shared/recordings/rrweb-demo-81s.json', import.meta.url);
-const FULL_SNAPSHOT = 2;
+/** The type of the event from which a page can be drawn. */
+export const FULL_SNAPSHOT = 2;
 const INCREMENTAL = 3;
 const META = 4;
 const MUTATION = 0;
@@ -56,6 +57,12 @@ export function batchesOf(events: readonly RrwebEvent[]): RrwebEvent[][] {
     batches.at(-1)?.push(event);
   }
   return batches;
+}
+
+/** Frames as they would be flushed: a block for every LIMITS.flushAgeMs in which something happened. */
+export function flushesOf(frames: readonly PositionedFrame[]): PositionedFrame[][] {
+  const flushes = Map.groupBy(frames, ({ timestampMs }) => Math.floor((timestampMs - (frames[0]?.timestampMs ?? 0)) / LIMITS.flushAgeMs));
+  return [...flushes.values()];
 }
 
 /** A batch as our recorder uploads it: frames, gzipped. */

@@ -1,4 +1,3 @@
-import { joinSession } from '@playhead/e2e/viewer-client';
 import type { Body } from '../cluster/bodies.ts';
 import { makeBodies } from '../cluster/bodies.ts';
 import { openLoop } from '../cluster/load.ts';
@@ -10,6 +9,7 @@ import type { Target } from '../cluster/target.ts';
 import { withOneProcess } from '../cluster/target.ts';
 import type { Goal, GoalTable } from '../goal.ts';
 import { goalTable } from '../goal.ts';
+import { joinBySocket } from '../join/join-by-socket.ts';
 import type { Run } from '../run.ts';
 import { median } from '../table.ts';
 
@@ -88,14 +88,8 @@ async function measure({ target, recorders, sessions, costs }: Side, { perS, sec
   const { acknowledged } = await openLoop((n) => recorders.upload(sessionOf(n), bodies[n % BODIES] as Body), perS, seconds);
   costs.perUpload.push((cpu() - before) / acknowledged);
   const beforeJoins = cpu();
-  for (let n = 0; n < joins; n++) await join(target, sessionOf(n).sessionId);
+  for (let n = 0; n < joins; n++) await joinBySocket(target, sessionOf(n).sessionId);
   costs.perJoin.push((cpu() - beforeJoins) / joins);
-}
-
-/** Until the first keyframe is there. */
-async function join({ gateway, token }: Target, sessionId: string): Promise<void> {
-  const viewer = await joinSession(gateway, token, sessionId, 'keyframe');
-  await viewer.until(({ frames }) => frames.some(({ keyframe }) => keyframe)).finally(() => viewer.close());
 }
 
 function goalOf(what: string, many: readonly number[], few: readonly number[]): Goal {

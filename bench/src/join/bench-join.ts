@@ -1,5 +1,4 @@
 import { chromiumPath, launchChromium, NO_CHROMIUM } from '@playhead/e2e/chromium';
-import { joinSession } from '@playhead/e2e/viewer-client';
 import type { Target } from '../cluster/target.ts';
 import { withOneProcess } from '../cluster/target.ts';
 import type { Kind } from '../cost/figures.ts';
@@ -8,6 +7,7 @@ import type { Goal, GoalTable } from '../goal.ts';
 import { goalTable } from '../goal.ts';
 import type { Run } from '../run.ts';
 import { quantile } from '../table.ts';
+import { joinBySocket } from './join-by-socket.ts';
 import { FAST_FLUSHES, recordLongSession } from './long-session.ts';
 import { joinByClick } from './viewer-page.ts';
 
@@ -40,7 +40,7 @@ export async function benchJoin({ quick, progress }: Run): Promise<GoalTable> {
     const goals: Goal[] = [];
     for (const { kind, sessionId } of sessions) {
       progress(`sockets, ${kind}`);
-      const ms = await repeated(joins, () => joinBySocket(target, sessionId));
+      const ms = await repeated(joins, () => timedJoin(target, sessionId));
       goals.push(...goalsOf(`connection to first keyframe, ${kind}`, ms));
     }
     if (chromiumPath === undefined) progress(`clicks are left out: ${NO_CHROMIUM}`);
@@ -82,15 +82,10 @@ async function repeated({ warm, measured }: Joins, run: () => Promise<number>): 
   return ms.toSorted((a, b) => a - b);
 }
 
-async function joinBySocket({ gateway, token }: Target, sessionId: string): Promise<number> {
+async function timedJoin(target: Target, sessionId: string): Promise<number> {
   const began = performance.now();
-  const viewer = await joinSession(gateway, token, sessionId, 'keyframe');
-  try {
-    await viewer.until(({ frames }) => frames.some(({ keyframe }) => keyframe));
-    return performance.now() - began;
-  } finally {
-    viewer.close();
-  }
+  await joinBySocket(target, sessionId);
+  return performance.now() - began;
 }
 
 async function blockCount({ gateway, token }: Target, sessionId: string): Promise<number> {
