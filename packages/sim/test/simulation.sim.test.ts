@@ -50,5 +50,5 @@ test(`over ${SEEDS.runs} seeds every promise holds: acknowledged, seen by every 
   // The troubles are real: processes died, races were lost, recorders repeated, viewers came again.
   const { deaths, invalidFlushes, duplicatesInLog, gaps, viewerConnections } = totals;
   const happened = { deaths, invalidFlushes, duplicatesInLog, gaps, viewerConnections };
-  expect(Object.entries(happened).filter(([, count]) => !(count !== undefined && count > 3))).toEqual([]);
+  expect(Object.entries(happened).filter(([, count]) => !(count !== undefined && count > 5))).toEqual([]);
 }, 300_000);
