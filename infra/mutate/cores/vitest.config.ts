@@ -10,7 +10,7 @@ export default defineConfig({
       'live-gateway/test/handover.test.ts',
       'packages/log-kafka/test/assign.test.ts',
       'player/src/core/*.test.ts',
-      'processors/test/{checkpoint,compactor,lifecycle,rebuild-objects,session-block}.test.ts',
+      'processors/test/{checkpoint,compactor,lifecycle,merger-core,movable-body,rebuild-objects,session-block,sweep}.test.ts',
       'recorder/test/*-core.test.ts',
     ],
   },

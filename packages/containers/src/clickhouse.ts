@@ -2,7 +2,7 @@ import type { StartedTestContainer } from 'testcontainers';
 import { GenericContainer, Wait } from 'testcontainers';
 import type { Freezable } from './freezable.ts';
 import { freezable } from './freezable.ts';
-import { IMAGES } from './images.ts';
+import { HARDLY_EVER_ASKED, IMAGES } from './images.ts';
 
 export interface StartedClickHouse extends Freezable {
   /** Of the HTTP interface: `http://host:port`. */
@@ -28,6 +28,7 @@ export async function startClickHouse(): Promise<StartedClickHouse> {
     })
     .withExposedPorts(PORT)
     .withWaitStrategy(Wait.forHttp('/ping', PORT).forStatusCode(200))
+    .withHealthCheck(HARDLY_EVER_ASKED)
     .withStartupTimeout(STARTUP_TIMEOUT_MS)
     .start();
   return {

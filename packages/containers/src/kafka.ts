@@ -3,7 +3,7 @@ import type { StartedTestContainer } from 'testcontainers';
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
 import type { Freezable } from './freezable.ts';
 import { freezable } from './freezable.ts';
-import { IMAGES } from './images.ts';
+import { HARDLY_EVER_ASKED, IMAGES } from './images.ts';
 
 export interface KafkaContainer extends Freezable {
   /** `host:port` of the one broker. */
@@ -55,6 +55,7 @@ export async function startKafka(): Promise<KafkaContainer> {
     })
     // The broker opens its port when it is ready. Seen from inside: outside, the engine's proxy answers before the broker.
     .withWaitStrategy(Wait.forSuccessfulCommand(`bash -c 'exec 3<>/dev/tcp/127.0.0.1/${CLIENTS_PORT}'`))
+    .withHealthCheck(HARDLY_EVER_ASKED)
     .withStartupTimeout(STARTUP_TIMEOUT_MS)
     .start();
   return {

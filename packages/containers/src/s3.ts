@@ -2,7 +2,7 @@ import type { StartedTestContainer } from 'testcontainers';
 import { GenericContainer, Wait } from 'testcontainers';
 import type { Freezable } from './freezable.ts';
 import { freezable } from './freezable.ts';
-import { IMAGES } from './images.ts';
+import { HARDLY_EVER_ASKED, IMAGES } from './images.ts';
 
 export interface StartedS3 extends Freezable {
   /** `http://host:port`; buckets are addressed by path, or as the host `<bucket>.s3.localhost`. */
@@ -34,6 +34,7 @@ export async function startS3(): Promise<StartedS3> {
     .withExposedPorts(PORT)
     // Unsigned, so it is refused: by a server that is ready.
     .withWaitStrategy(Wait.forHttp('/', PORT).forStatusCode(403))
+    .withHealthCheck(HARDLY_EVER_ASKED)
     .start();
   return {
     ...ACCOUNT,

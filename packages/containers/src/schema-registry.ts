@@ -1,5 +1,5 @@
 import { GenericContainer, Wait } from 'testcontainers';
-import { IMAGES } from './images.ts';
+import { HARDLY_EVER_ASKED, IMAGES } from './images.ts';
 
 export interface SchemaRegistryContainer {
   /** Of the interface that Confluent's clients speak. */
@@ -16,6 +16,7 @@ export async function startSchemaRegistry(): Promise<SchemaRegistryContainer> {
   const container = await new GenericContainer(IMAGES.schemaRegistry)
     .withExposedPorts(PORT)
     .withWaitStrategy(Wait.forHttp(`${CONFLUENT_INTERFACE}/subjects`, PORT).forStatusCode(200))
+    .withHealthCheck(HARDLY_EVER_ASKED)
     .withStartupTimeout(STARTUP_TIMEOUT_MS)
     .start();
   return {
