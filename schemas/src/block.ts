@@ -7,6 +7,7 @@ import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './formats/frames.ts';
 import type { PositionedFrame } from './frame.ts';
 import type { Offset } from './ids.ts';
 import { NO_OFFSET } from './ids.ts';
+import type { ImageSize } from './image-info.ts';
 import { imageSize } from './image-info.ts';
 
 /**
@@ -34,6 +35,8 @@ export const PIECE_RAW_BYTES = 256 * 1024;
 
 /** The same of a merged block: docs/decisions/0008-merged-pieces.md. */
 export const MERGED_PIECE_RAW_BYTES = 1024 * 1024;
+
+const NO_SIZE: ImageSize = { width: 0, height: 0 };
 
 /** How many earlier pictures of the same length and checksum are compared: only made-up pictures come near. */
 const LIKENESSES_MAX = 8;
@@ -183,12 +186,9 @@ export function layOutBlock({ frames, pieces, places }: CutBlock, compressed: re
 
   const pictures = new PictureShelf(end, checksum);
   const entries = frames.map((frame, i): FrameEntry => {
-    const { payload, ...facts } = frame;
-    const common = { ...facts, length: payload.length };
     const place = places[i];
-    if (place) return { ...common, piece: place.piece, offset: place.offset, width: 0, height: 0 };
-    const { width, height } = imageSize(payload) ?? { width: 0, height: 0 };
-    return { ...common, piece: -1, offset: pictures.place(payload), width, height };
+    if (place) return entryOf(frame, place.piece, place.offset, NO_SIZE);
+    return entryOf(frame, -1, pictures.place(frame.payload), imageSize(frame.payload) ?? NO_SIZE);
   });
   const frameIndex = encodeFrameIndex({ windows, pieces: pieceEntries, frames: entries });
 
@@ -313,6 +313,12 @@ export function framePayload(entry: FrameEntry, source: Uint8Array): Uint8Array 
 export function frameOfEntry(entry: FrameEntry, payload: Uint8Array): PositionedFrame {
   const { position, windowId, track, keyframe, timestampMs, part } = entry;
   return { position, windowId, track, keyframe, timestampMs, payload, ...(part && { part }) };
+}
+
+/** Written out: it is made for every frame that is stored, and a spread takes several times as long. */
+function entryOf(frame: PositionedFrame, piece: number, offset: number, { width, height }: ImageSize): FrameEntry {
+  const { position, windowId, track, keyframe, timestampMs, part, payload } = frame;
+  return { position, windowId, track, keyframe, timestampMs, part, piece, offset, length: payload.length, width, height };
 }
 
 /** Puts pictures one behind the other, each distinct one once. */

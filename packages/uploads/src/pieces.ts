@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { constants, gunzipSync, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { isGzip } from '@playhead/schemas';
 import { plainBytes } from './plain-bytes.ts';
+import { roomFor } from './room.ts';
 
 const compressElsewhere = promisify(zstdCompress);
 
@@ -31,6 +32,6 @@ export async function compressPieceWell(raw: Uint8Array): Promise<Uint8Array> {
  * @throws {Error} for bytes that are damaged or hold more
  */
 export function decompressPiece(compressed: Uint8Array, rawLength: number): Uint8Array {
-  const bounds = { maxOutputLength: Math.max(1, rawLength) };
+  const bounds = { maxOutputLength: Math.max(1, rawLength), chunkSize: roomFor(rawLength) };
   return plainBytes(isGzip(compressed) ? gunzipSync(compressed, bounds) : zstdDecompressSync(compressed, bounds));
 }

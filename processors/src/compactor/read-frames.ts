@@ -29,13 +29,17 @@ export async function readFrames(offset: Offset, upload: Upload, read: ReadUploa
  */
 function withoutWaste(frames: readonly PositionedFrame[]): readonly PositionedFrame[] {
   const buffers = new Set<ArrayBufferLike>();
+  let last: ArrayBufferLike | null = null;
   let payloadBytes = 0;
   let heldBytes = 0;
   for (const { payload } of frames) {
     payloadBytes += payload.length;
-    if (buffers.has(payload.buffer)) continue;
-    buffers.add(payload.buffer);
-    heldBytes += payload.buffer.byteLength;
+    const { buffer } = payload;
+    // Nearly always the one of all.
+    if (buffer === last || buffers.has(buffer)) continue;
+    last = buffer;
+    buffers.add(buffer);
+    heldBytes += buffer.byteLength;
   }
   if (heldBytes <= 2 * payloadBytes + WASTE_BYTES_MAX) return frames;
   const copy = new Uint8Array(payloadBytes);
