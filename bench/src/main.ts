@@ -22,6 +22,7 @@ import { circumstancesText, resultText, tableText } from './results.ts';
 import type { Run } from './run.ts';
 import { benchStartUp } from './start-up/bench-start-up.ts';
 import type { BenchTable } from './table.ts';
+import { benchWatched } from './watched/bench-watched.ts';
 
 /** Answers its table, or reports several. */
 type Bench = (run: Run) => Promise<BenchTable | void>;
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   'log-append': benchLogAppend,
   ingest: benchIngest,
   live: benchLive,
+  watched: benchWatched,
   'fan-out': benchFanOut,
   growth: benchGrowth,
   'start-up': benchStartUp,

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { chromiumPath, NO_CHROMIUM } from '@playhead/e2e/chromium';
 import { expect, test, vi } from 'vitest';
 import { noRecording } from '../src/workload.ts';
 
@@ -36,6 +37,10 @@ test('benchmarks of many sessions run through', () => expectToRun(['growth', 'st
 
 test.runIf(noRecording === '')(`benchmarks of a real page run through${noRecording && ` (${noRecording})`}`, () =>
   expectToRun(['block-codec', 'join', 'compaction', 'session-hour']),
+);
+
+test.runIf(chromiumPath)(`a benchmark of two browsers runs through${chromiumPath ? '' : ` (${NO_CHROMIUM})`}`, () =>
+  expectToRun(['watched']),
 );
 
 test('what is no benchmark is refused, with the names of those that are', async () => {

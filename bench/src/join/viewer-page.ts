@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 
 /** What is asked of a `<playhead-player>`. */
-interface Player extends HTMLElement {
+export interface PlayerElement extends HTMLElement {
   readonly canvas: HTMLCanvasElement | null;
   contentDocument(): Document | null;
 }
@@ -14,8 +14,8 @@ export async function joinByClick(page: Page, sessionId: string): Promise<number
   const link = page.locator(`a[href="/sessions/${sessionId}"]`);
   await link.waitFor();
   const tookMs = await link.evaluate(async (element) => {
-    const player = (root: Document | ShadowRoot): Player | null => {
-      const found = root.querySelector<Player>('playhead-player');
+    const player = (root: Document | ShadowRoot): PlayerElement | null => {
+      const found = root.querySelector<PlayerElement>('playhead-player');
       if (found) return found;
       for (const { shadowRoot } of root.querySelectorAll('*')) {
         const inside = shadowRoot && player(shadowRoot);
