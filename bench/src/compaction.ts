@@ -1,15 +1,14 @@
 import process from 'node:process';
-import { crc32, gunzipSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import type { EventLog } from '@playhead/ports';
-import type { PositionedFrame, Upload } from '@playhead/schemas';
-import { cutBlock, layOutBlock, MERGED_PIECE_RAW_BYTES, rawBytesOf, toOffset } from '@playhead/schemas';
+import type { Upload } from '@playhead/schemas';
 import { avroCodec } from '@playhead/schemas/records';
 import { memoryLog } from '@playhead/testkit';
-import { compressPieceWell, positionFrames, readUploadAsync } from '@playhead/uploads';
 import { compressSync } from 'snappy';
 import { withCompactor } from './compacting.ts';
 import type { Goal } from './goal.ts';
 import { goalTable } from './goal.ts';
+import { mergedBytes } from './merged-bytes.ts';
 import type { Run } from './run.ts';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
@@ -124,16 +123,6 @@ async function compacted(uploads: readonly Upload[], bytesIn: number): Promise<W
   );
   await log.close();
   return { bytesIn, bytesOut, cpuSeconds };
-}
-
-/** The merged block of a session with these uploads, as a merger lays it out. */
-async function mergedBytes(uploads: readonly Upload[]): Promise<number> {
-  const frames: PositionedFrame[] = [];
-  for (const [offset, upload] of uploads.entries())
-    frames.push(...positionFrames(upload, toOffset(offset), (await readUploadAsync(upload)).frames));
-  const cut = cutBlock(frames, MERGED_PIECE_RAW_BYTES);
-  const compressed = await Promise.all(cut.pieces.map((piece) => compressPieceWell(rawBytesOf(piece))));
-  return layOutBlock(cut, compressed, crc32).length;
 }
 
 async function inflated(uploads: readonly Upload[]): Promise<Work> {

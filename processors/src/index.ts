@@ -2,6 +2,8 @@ export type { ProjectionDeps, ProjectionStats } from './catalog/projection-drive
 export type { CompactorDeps } from './compactor/compactor-driver.ts';
 export { Compactor } from './compactor/compactor-driver.ts';
 export type { CompactorStats } from './compactor/compactor-stats.ts';
+export type { KnownBlock } from './merger/core/stretches.ts';
+export { cutStretches, MergeRoom } from './merger/core/stretches.ts';
 export type { PartitionClaim } from './rebuild/claim-partitions.ts';
 export { claimPartitions, ProcessorsAtWork } from './rebuild/claim-partitions.ts';
 export type { CatalogEnd } from './rebuild/core/object-tally.ts';
