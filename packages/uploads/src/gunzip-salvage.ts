@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, createGunzip, gunzip } from 'node:zlib';
 import { plainBytes } from './plain-bytes.ts';
+import { gzipClaim, roomFor } from './room.ts';
 
 export interface SalvagedGzip {
   /** All of it, or with a refusal what came out before the fault. Empty when it is too much. */
@@ -55,7 +56,7 @@ export async function gunzipSalvage(body: Uint8Array, limit: number): Promise<Sa
 
 /** One attempt, on zlib's threads: nothing is salvaged. @param limit of inflated bytes */
 export function gunzipWhole(body: Uint8Array, limit: number): Promise<GunzipAnswer> {
-  return attempt(body, { maxOutputLength: limit });
+  return attempt(body, { maxOutputLength: limit, chunkSize: roomFor(gzipClaim(body)) });
 }
 
 /**

@@ -3,7 +3,7 @@ import type { BodyCodec, BodyFault, ErrorCode } from '@playhead/schemas';
 import { ERROR_CODES, LIMITS } from '@playhead/schemas';
 import { gunzipSalvage, gunzipWhole } from './gunzip-salvage.ts';
 import { alone } from './plain-bytes.ts';
-import { roomFor } from './room.ts';
+import { gzipClaim, roomFor } from './room.ts';
 
 /** What inflating a body gave. With a fault, `bytes` is what came out before it. */
 export interface InflatedBody {
@@ -52,16 +52,10 @@ export async function inflateSound(codec: BodyCodec, body: Uint8Array): Promise<
 function inflateSmall(body: Uint8Array): Uint8Array | undefined {
   if (body.length > SMALL_BODY_BYTES_MAX) return undefined;
   try {
-    return alone(gunzipSync(body, { maxOutputLength: SMALL_INFLATED_BYTES_MAX, chunkSize: roomFor(claimedBytes(body)) }));
+    return alone(gunzipSync(body, { maxOutputLength: SMALL_INFLATED_BYTES_MAX, chunkSize: roomFor(gzipClaim(body)) }));
   } catch {
     return undefined;
   }
-}
-
-/** What a gzip's last four bytes say that it holds (RFC 1952, ISIZE). Only a hint: foreign bytes say what they like. */
-function claimedBytes(body: Uint8Array): number {
-  if (body.length < 4) return 0;
-  return new DataView(body.buffer, body.byteOffset, body.byteLength).getUint32(body.length - 4, true);
 }
 
 function identity(body: Uint8Array): InflatedBody {

@@ -11,3 +11,9 @@ const ROOM_BYTES_MAX = 1024 * 1024;
 export function roomFor(claimed: number): number {
   return Math.min(Math.max(claimed + 1, ROOM_BYTES_MIN), ROOM_BYTES_MAX);
 }
+
+/** What the last four bytes of a gzip say that it holds (RFC 1952, ISIZE). Only a hint: foreign bytes say what they like. */
+export function gzipClaim(body: Uint8Array): number {
+  if (body.length < 4) return 0;
+  return new DataView(body.buffer, body.byteOffset, body.byteLength).getUint32(body.length - 4, true);
+}
