@@ -55,8 +55,7 @@ class DiskBlocks implements BlockStore {
     const path = this.#pathOf(key);
     try {
       if (await isFile(path)) return await this.#exists(path);
-      // A copy: the caller may change its buffer while the disk works.
-      const written = await writeIncoming(this.#incoming, bytes.slice());
+      const written = await writeIncoming(this.#incoming, bytes);
       try {
         await this.#folders.make(dirname(path));
         await this.#link(written, path);

@@ -66,9 +66,7 @@ export class S3Blocks implements BlockStore {
 
   async put(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
     checkObjectKey(key);
-    // A copy: the caller may change its buffer while requests are sent and repeated.
-    const copy = bytes.slice();
-    return this.#calling(key, () => this.#write(this.#parts.prefix + key, copy));
+    return this.#calling(key, () => this.#write(this.#parts.prefix + key, bytes));
   }
 
   /** @throws {S3Fault} */

@@ -36,7 +36,7 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
       for (const [i, bytes] of contents.entries()) expect(equal(await again.get(`some/where/${i}`), bytes)).toBe(true);
     });
 
-    test('BS1 the caller may reuse its buffers, and what was read is its own', async () => {
+    test('BS1 the caller may reuse its buffers once the object is put, and what was read is its own', async () => {
       const { blocks } = await open();
       const bytes = patterned(100);
       await blocks.put('key', bytes);
