@@ -28,6 +28,12 @@ export interface FuzzOptions {
   readonly onFinding?: (finding: Finding) => void;
 }
 
+/**
+ * At the limit Node lets a thread have 16 MiB more and stops it. What a young generation of the usual size hands on at once
+ * can be more than that, and then the whole process ends.
+ */
+const YOUNG_MB_MAX = 8;
+
 export interface WorkerTask extends Pick<FuzzOptions, 'seed' | 'runs' | 'replay'> {
   readonly table: string;
   readonly names: readonly string[];
@@ -94,7 +100,7 @@ export async function fuzz(options: FuzzOptions): Promise<readonly Finding[]> {
   const worker = new Worker(new URL('fuzz-worker.ts', import.meta.url), {
     workerData: task,
     execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: heapMbMax },
+    resourceLimits: { maxOldGenerationSizeMb: heapMbMax, maxYoungGenerationSizeMb: YOUNG_MB_MAX },
   });
   const findings: Finding[] = [];
   const found = (finding: Finding): void => {
