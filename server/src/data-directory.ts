@@ -42,15 +42,22 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
     if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) throw new DataDirectoryBusy(root);
     throw error;
   }
+  claims.add(lock);
   return {
     path: root,
     log: join(root, 'log'),
     blocks: join(root, 'blocks'),
     catalog: join(root, 'catalog'),
     projects: await readOrMakeProjectsFile(join(root, 'projects.json')),
-    release: () => lock.close(),
+    release: () => {
+      claims.delete(lock);
+      lock.close();
+    },
   };
 }
+
+/** A claim that nobody refers to any more would be given up with its object, whenever that is collected. */
+const claims = new Set<DatabaseSync>();
 
 const SQLITE_BUSY = 5;
 

@@ -15,11 +15,11 @@ afterEach(async () => {
   await rm(path, { recursive: true, force: true });
 });
 
-/** Another process that claims the directory and holds it until it is killed. */
+/** Another process that claims the directory, forgets the answer, and holds it until it is killed. */
 async function holder(): Promise<{ kill(): Promise<void> }> {
   const module = JSON.stringify(join(import.meta.dirname, '..', 'src', 'data-directory.ts'));
-  const script = `import(${module}).then((m) => m.openDataDirectory(${JSON.stringify(path)})).then(() => { console.log('claimed'); setInterval(() => {}, 1000); })`;
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const script = `import(${module}).then((m) => m.openDataDirectory(${JSON.stringify(path)})).then(() => { setInterval(gc, 50); setTimeout(() => console.log('claimed'), 200); })`;
+  const child = spawn(process.execPath, ['--expose-gc', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   return {
     async kill() {
