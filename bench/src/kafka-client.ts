@@ -1,4 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import process from 'node:process';
 import { noContainers, startKafka } from '@playhead/containers';
 import type { KafkaClientName } from '@playhead/log-kafka';
@@ -9,6 +11,10 @@ import { toOffset } from '@playhead/schemas';
 import { silentLogger } from '@playhead/testkit';
 import type { Producer } from 'kafkajs';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import { withScript } from './bare-script.ts';
+import type { Goal } from './goal.ts';
+import { goalTable } from './goal.ts';
+import type { Run } from './run.ts';
 import type { BenchTable } from './table.ts';
 import { median, quantile } from './table.ts';
 
@@ -104,13 +110,17 @@ function gathering(producer: Producer, topic: string): (value: Buffer, partition
     });
 }
 
-/** Ways to bring values to one topic, and back. */
-async function openWays(brokers: readonly string[], topicPrefix: string, bytes: number) {
+const SOCKET = 'a TCP socket that a peer reads';
+const AS_IT_COMES = 'kafkajs producer, one by one';
+const logOver = (client: KafkaClientName): string => `the log over ${client}`;
+
+/** Ways to bring values to one topic, and back; and, to compare, to a socket. */
+async function openWays(brokers: readonly string[], socketUrl: string, topicPrefix: string, bytes: number) {
   const topic = topicPrefix + UPLOADS;
   const bodies = Array.from({ length: IN_FLIGHT }, () => randomBytes(bytes));
   const bodyOf = (i: number): Buffer => bodies[i % IN_FLIGHT] as Buffer;
   const logs = await Promise.all(
-    CLIENTS.map(async (client): Promise<[string, EventLog]> => [`the log over ${client}`, await open(brokers, topicPrefix, client)]),
+    CLIENTS.map(async (client): Promise<[string, EventLog]> => [logOver(client), await open(brokers, topicPrefix, client)]),
   );
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, allowAutoTopicCreation: false });
@@ -119,8 +129,15 @@ async function openWays(brokers: readonly string[], topicPrefix: string, bytes: 
   const oneByOne = (i: number) =>
     producer.send({ topic, acks: -1, messages: [{ key: 'session', value: bodyOf(i), partition: i % PARTITIONS }] });
 
+  const { hostname, port } = new URL(socketUrl);
+  const socket = connect(Number(port), hostname);
+  await once(socket, 'connect');
+  const written = (i: number) =>
+    new Promise<void>((resolve, reject) => socket.write(bodyOf(i), (error) => (error ? reject(error) : resolve())));
+
   const ways = new Map<string, (count: number) => Promise<void>>();
-  ways.set('kafkajs producer, one by one', (count) => manySent(count, oneByOne));
+  ways.set(SOCKET, (count) => manySent(count, written));
+  ways.set(AS_IT_COMES, (count) => manySent(count, oneByOne));
   ways.set('kafkajs producer, sendBatch of 2 ms', (count) => manySent(count, (i) => gather(bodyOf(i), i % PARTITIONS)));
   for (const [name, log] of logs) {
     const append = (i: number) => log.append(UPLOADS, i % PARTITIONS, 'session', { body: bodyOf(i) } as never);
@@ -129,23 +146,42 @@ async function openWays(brokers: readonly string[], topicPrefix: string, bytes: 
   for (const [name, log] of logs) ways.set(`${name}, reading`, (count) => readBack(log, count));
 
   const close = async (): Promise<void> => {
+    socket.destroy();
     await Promise.all([producer.disconnect(), ...logs.map(([, log]) => log.close())]);
   };
   return { ways, close };
 }
 
-async function produce(brokers: readonly string[]): Promise<string[][]> {
-  const rows: string[][] = [];
+/** What every way cost, by the bytes of a value. */
+type Produced = ReadonlyMap<number, ReadonlyMap<string, readonly Cost[]>>;
+
+async function produce(brokers: readonly string[], socketUrl: string): Promise<Produced> {
+  const produced = new Map<number, Map<string, Cost[]>>();
   for (const bytes of SIZES) {
-    const { ways, close } = await openWays(brokers, `produce-${bytes}.`, bytes);
+    const { ways, close } = await openWays(brokers, socketUrl, `produce-${bytes}.`, bytes);
     const costs = new Map([...ways.keys()].map((name): [string, Cost[]] => [name, []]));
     for (let round = 0; round < ROUNDS; round++) {
       for (const [name, run] of ways) costs.get(name)?.push(await measured(bytes, run));
     }
     await close();
-    for (const [name, all] of costs) rows.push(cells(name, bytes, all));
+    produced.set(bytes, costs);
   }
-  return rows;
+  return produced;
+}
+
+/** Half of what kafkajs costs as it comes is the goal; a socket is the least that it can be. */
+function appendGoals(produced: Produced): Goal[] {
+  return [...produced].flatMap(([bytes, costs]) => {
+    const cpu = (way: string): number => median((costs.get(way) ?? []).map(({ cpuSPerGb }) => cpuSPerGb));
+    const goal = (client: KafkaClientName, baseline: string, bound?: Goal['bound']): Goal => ({
+      what: `${bytes / 1024} KB, ${logOver(client)}: ${baseline}`,
+      measured: `${cpu(logOver(client)).toFixed(1)} s/GB`,
+      baseline: `${cpu(baseline).toFixed(1)} s/GB`,
+      ratio: cpu(logOver(client)) / cpu(baseline),
+      bound,
+    });
+    return CLIENTS.flatMap((client) => [goal(client, AS_IT_COMES, { atMost: 0.5 }), goal(client, SOCKET)]);
+  });
 }
 
 function open(brokers: readonly string[], topicPrefix: string, client: KafkaClientName): Promise<EventLog> {
@@ -236,7 +272,7 @@ function times(name: string, ms: readonly number[]): string[] {
 }
 
 /** Runs against a broker in a container on the same machine. */
-async function withBroker(measure: (brokers: readonly string[]) => Promise<string[][]>): Promise<string[][]> {
+async function withBroker<T>(measure: (brokers: readonly string[]) => Promise<T>): Promise<T> {
   if (noContainers) throw new Error(noContainers);
   const kafka = await startKafka();
   try {
@@ -246,13 +282,16 @@ async function withBroker(measure: (brokers: readonly string[]) => Promise<strin
   }
 }
 
-/** What appending costs the log, beside kafkajs's own producer, and reading: values of one size, a number of them in flight, as ingest does it. */
-export async function benchKafkaProduce(): Promise<BenchTable> {
-  return {
+/** What appending costs the log, beside kafkajs's own producer and a socket, and reading: values of one size, a number of them in flight, as ingest does it. */
+export async function benchKafkaProduce({ report }: Run): Promise<void> {
+  const reader = new URL('socket-reader.ts', import.meta.url);
+  const produced = await withBroker((brokers) => withScript('socket', reader, ({ gateway }) => produce(brokers, gateway)));
+  report({
     about: `${IN_FLIGHT} in flight, ${PARTITIONS} partitions, median of ${ROUNDS} rounds, broker in a container on the same machine`,
     columns: ['value', 'how', 'MB/s', 'records/s', 'CPU-s/GB', 'least to most'],
-    rows: await withBroker(produce),
-  };
+    rows: [...produced].flatMap(([bytes, costs]) => [...costs].map(([name, all]) => cells(name, bytes, all))),
+  });
+  report(goalTable('CPU-s per GB of values, in the process that appends them', appendGoals(produced)));
 }
 
 /** From asking for a position in the middle of a partition to its first record, beside a kafkajs consumer; and how fresh a tail is. */
