@@ -92,5 +92,6 @@ function uploadOf(counter: number, body: Uint8Array): Upload {
     goodbye: false,
     facts: {},
     body,
+    outline: new Uint8Array(),
   };
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { Frame, PositionedFrame, Upload } from '@playhead/schemas';
-import { encodeFrameBundle, encodeFrames, LIMITS } from '@playhead/schemas';
+import { encodeFrameBundle, encodeFrames, encodeOutline, LIMITS } from '@playhead/schemas';
 import { anUpload, jpegOf } from '@playhead/testkit';
 
 /** An rrweb event, as much as matters here. */
@@ -65,7 +65,7 @@ export function flushesOf(frames: readonly PositionedFrame[]): PositionedFrame[]
   return [...flushes.values()];
 }
 
-/** A batch as our recorder uploads it: frames, gzipped. */
+/** A batch as our recorder uploads it and ingest logs it: frames, gzipped, and their outline. */
 export function ourUpload(sessionId: string, counter: number, batch: readonly RrwebEvent[]): Upload {
   const frames: Frame[] = [];
   for (let at = 0; at < batch.length; at++) {
@@ -84,6 +84,7 @@ export function ourUpload(sessionId: string, counter: number, batch: readonly Rr
     codec: 'gzip',
     receivedAtMs: batch.at(-1)?.timestamp ?? START_MS,
     body: new Uint8Array(gzipSync(encodeFrames(frames))),
+    outline: encodeOutline(frames) ?? new Uint8Array(),
   });
 }
 

@@ -1,5 +1,6 @@
 import { Turns } from '@playhead/ports';
 import type { BodyCodec, BodyFormat } from '@playhead/schemas';
+import { encodeOutline, movableBody } from '@playhead/schemas';
 import { inflateBodyAsync, inflateSound } from '@playhead/uploads';
 import type { InflatedBody } from './core/judge-body.ts';
 import { codecOf, formatOf, judgeBody } from './core/judge-body.ts';
@@ -11,10 +12,14 @@ export interface CheckedBody {
   readonly codec: BodyCodec;
   readonly format: BodyFormat;
   readonly epochMs: number;
+  /** As in the record of the upload. */
+  readonly outline: Uint8Array;
   /** Whole frames. */
   readonly frames: number;
   readonly inflatedBytes: number;
 }
+
+const NO_OUTLINE = new Uint8Array();
 
 /**
  * Finds out what bodies are and refuses those of which nothing can be shown.
@@ -36,8 +41,10 @@ export class BodyCheck {
     const judge = (inflated: InflatedBody): CheckedBody => {
       const format = formatOf(fields.format, inflated);
       const epochMs = epochOf(format, fields);
-      const frames = judgeBody(format, inflated, { epochMs, receivedAtMs });
-      return { codec, format, epochMs, frames, inflatedBytes: inflated.bytes.length };
+      const { frames, fault } = judgeBody(format, inflated, { epochMs, receivedAtMs });
+      const isMovable = movableBody({ format, codec, body }, frames, fault) !== null;
+      const outline = (isMovable ? encodeOutline(frames) : undefined) ?? NO_OUTLINE;
+      return { codec, format, epochMs, outline, frames: frames.length, inflatedBytes: inflated.bytes.length };
     };
     const checked = await this.#checks.take(async () => {
       const bytes = await inflateSound(codec, body);

@@ -106,8 +106,8 @@ export function registerRoutes(door: FastifyInstance, deps: IngestDeps, settings
       assertRecordable(sessionId, receivedAtMs);
       const fields = readUploadQuery(request.query, receivedAtMs);
       await withBody(request, settings.uploadBytesMax, async (body, keep) => {
-        const { frames, inflatedBytes, codec, format, epochMs } = await bodies.check(body, fields, receivedAtMs);
-        const upload = uploadRecord({ projectId, sessionId, receivedAtMs }, fields, { codec, format, epochMs, body });
+        const { frames, inflatedBytes, codec, format, epochMs, outline } = await bodies.check(body, fields, receivedAtMs);
+        const upload = uploadRecord({ projectId, sessionId, receivedAtMs }, fields, { codec, format, epochMs, body, outline });
         const told = admit(REQUEST_BYTES);
         await book.announce(announcement(upload), () => told.release());
         const admitted = keep();

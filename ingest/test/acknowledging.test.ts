@@ -1,4 +1,6 @@
-import { LIMITS, PlayheadError, uuidv7 } from '@playhead/schemas';
+import { gzipSync } from 'node:zlib';
+import { encodeFrameBundle, encodeFrames, encodeOutline, LIMITS, PlayheadError, uuidv7 } from '@playhead/schemas';
+import { aDomChange, aDomKeyframe, aSignalFrame, jpegOf } from '@playhead/testkit';
 import { describe, expect, test } from 'vitest';
 import { aBody, held, KEY, NOW_MS, openDoor, queryOf, SESSION } from './door.ts';
 
@@ -63,7 +65,7 @@ describe('acknowledging an upload', () => {
     expect(answer.statusCode).toBe(204);
     expect(answer.body).toBe('');
     const [upload] = await door.uploads();
-    expect({ ...upload, body: undefined }).toEqual({
+    expect({ ...upload, body: undefined, outline: undefined }).toEqual({
       projectId: 'shop',
       sessionId: SESSION,
       windowId: 'window-1',
@@ -78,8 +80,28 @@ describe('acknowledging an upload', () => {
       goodbye: true,
       facts: { url: 'https://shop.example/basket' },
       body: undefined,
+      outline: undefined,
     });
     expect(Buffer.from(upload?.body ?? []).equals(body)).toBe(true);
+  });
+
+  test('[IN30] a body that a block can keep has its outline in the log', async () => {
+    const door = await openDoor();
+    const frames = [aDomKeyframe(NOW_MS), aSignalFrame(NOW_MS)];
+    await door.upload(gzipSync(encodeFrames(frames)));
+    expect(await door.uploads()).toMatchObject([{ outline: encodeOutline(frames) }]);
+  });
+
+  test('[IN30] a body that is plain, damaged, empty or a bundle has none', async () => {
+    const door = await openDoor();
+    const frames = [aDomKeyframe(NOW_MS), aDomChange(NOW_MS)];
+    const whole = encodeFrames(frames);
+    const bundle = gzipSync(encodeFrameBundle([{ offsetMs: 0, jpeg: jpegOf() }]));
+    for (const body of [whole, gzipSync(whole.subarray(0, -1)), gzipSync(whole).subarray(0, -1), gzipSync(encodeFrames([]))]) {
+      expect((await door.upload(body)).statusCode).toBe(204);
+    }
+    expect((await door.upload(bundle, { format: 'auto', epochMs: NOW_MS })).statusCode).toBe(204);
+    expect((await door.uploads()).map(({ outline }) => outline.length)).toEqual([0, 0, 0, 0, 0]);
   });
 
   test('[IN2] there is no answer before the append has resolved', async () => {

@@ -1,11 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import type { BodyFault, Frame, Upload } from '@playhead/schemas';
-import { decodeBlock, EMPTY_CHAIN, encodeFrames, framesBytes, PIECE_RAW_BYTES, toOffset } from '@playhead/schemas';
+import { decodeBlock, EMPTY_CHAIN, encodeFrames, framesBytes, movableBody, PIECE_RAW_BYTES, toOffset } from '@playhead/schemas';
 import { aDomChange, aDomKeyframe, anUploadOf, aSignalFrame, memoryBlocks, silentLogger } from '@playhead/testkit';
 import { decompressPiece, positionFrames } from '@playhead/uploads';
 import { expect, test } from 'vitest';
 import { signalsOf } from '../src/catalog/block-signals.ts';
-import { movableBody } from '../src/compactor/core/movable-body.ts';
 import { PendingFlush } from '../src/compactor/core/pending-flush.ts';
 import { buildFlush } from '../src/compactor/flush-step.ts';
 

@@ -1,11 +1,29 @@
 import { gzipSync } from 'node:zlib';
-import { encodeFrames, NO_OFFSET, nextOffset } from '@playhead/schemas';
-import { aDomKeyframe, anUpload, uploadsOf } from '@playhead/testkit';
+import type { Frame, StoredFrame, Upload } from '@playhead/schemas';
+import { EMPTY_CHAIN, encodeFrames, encodeOutline, NO_OFFSET, nextOffset } from '@playhead/schemas';
+import { aDomChange, aDomKeyframe, anUpload, anUploadOf, aSignalFrame, uploadsOf } from '@playhead/testkit';
 import { positionFrames, readUploadAsync } from '@playhead/uploads';
 import { expect, test } from 'vitest';
+import { PendingFlush } from '../src/compactor/core/pending-flush.ts';
+import { buildFlush } from '../src/compactor/flush-step.ts';
+import type { ReadUpload } from '../src/compactor/read-frames.ts';
 import { readFrames } from '../src/compactor/read-frames.ts';
+import { takeRecord } from '../src/compactor/take-record.ts';
 
 const OFFSET = nextOffset(NO_OFFSET);
+const NO_OUTLINE = new Uint8Array();
+
+function bufferOf(frame: StoredFrame | undefined): ArrayBufferLike | undefined {
+  return frame?.payload instanceof Uint8Array ? frame.payload.buffer : undefined;
+}
+
+/** As ingest logs it. */
+function outlinedUpload(frames: readonly Frame[], overrides: Partial<Upload> = {}): Upload {
+  const body = new Uint8Array(gzipSync(encodeFrames(frames)));
+  return anUploadOf(frames, { codec: 'gzip', body, outline: encodeOutline(frames) ?? NO_OUTLINE, ...overrides });
+}
+
+const unread: ReadUpload = () => Promise.reject(new Error('the body was read'));
 
 test('[FC11] a small payload keeps no large body in memory', async () => {
   const good = encodeFrames([aDomKeyframe()]);
@@ -15,14 +33,14 @@ test('[FC11] a small payload keeps no large body in memory', async () => {
   const { frames, fault } = await readFrames(OFFSET, upload);
   expect(fault).not.toBeNull();
   expect(frames).toEqual(positionFrames(upload, OFFSET, (await readUploadAsync(upload)).frames));
-  expect(frames[0]?.payload.buffer.byteLength).toBe(aDomKeyframe().payload.length);
+  expect(bufferOf(frames[0])?.byteLength).toBe(aDomKeyframe().payload.length);
 });
 
 test('payloads that fill their body are not copied', async () => {
   const [upload] = uploadsOf(1);
   if (!upload) throw new Error('no upload');
   const { frames } = await readFrames(OFFSET, upload);
-  expect(new Set(frames.map(({ payload }) => payload.buffer))).toEqual(new Set([upload.body.buffer]));
+  expect(new Set(frames.map(bufferOf))).toEqual(new Set([upload.body.buffer]));
 });
 
 test('a damaged gzip body, however small, is salvaged while others run', async () => {
@@ -40,4 +58,41 @@ test('a damaged gzip body, however small, is salvaged while others run', async (
   expect(fault?.code).toBe('corrupt_codec');
   expect(frames).toHaveLength(200);
   expect(turns).toBeGreaterThan(3);
+});
+
+test('[FC16] the body of an upload with an outline is not inflated', async () => {
+  const { frames, fault } = await readFrames(OFFSET, outlinedUpload([aDomKeyframe(), aSignalFrame()]), unread);
+  expect(fault).toBeNull();
+  expect(frames.map(({ track, payload }) => [track, payload.length])).toEqual([
+    ['dom', aDomKeyframe().payload.length],
+    ['signal', aSignalFrame().payload.length],
+  ]);
+});
+
+test('[FC16] a flush is the same, byte for byte, with outlines and without', async () => {
+  const uploads = [
+    outlinedUpload([aDomKeyframe(), aDomChange(), aSignalFrame()]),
+    outlinedUpload([aDomChange(), aSignalFrame(undefined, { kind: 'navigation', url: 'https://shop.example/cart' })], { counter: 1 }),
+    outlinedUpload([aSignalFrame(undefined, { kind: 'error' }), aDomChange()], { counter: 2, windowId: 'window-b' }),
+  ];
+  const built = async (all: readonly Upload[], read?: ReadUpload): Promise<unknown> => {
+    const pending = new PendingFlush(0);
+    let offset = OFFSET;
+    for (const record of all) {
+      await takeRecord(pending, { offset, key: record.sessionId, record }, () => true, 0, read);
+      offset = nextOffset(offset);
+    }
+    return buildFlush(pending, EMPTY_CHAIN, 'test', 0);
+  };
+  expect(await built(uploads, unread)).toEqual(await built(uploads.map((upload) => ({ ...upload, outline: NO_OUTLINE }))));
+});
+
+test('[FC16] an outline that cannot be read, or whose body does not stay as it is, is not gone by', async () => {
+  const sound = [aDomKeyframe(), aSignalFrame()];
+  const outline = encodeOutline(sound) ?? NO_OUTLINE;
+  for (const upload of [outlinedUpload(sound, { outline: outline.subarray(1) }), anUploadOf(sound, { outline })]) {
+    const { frames, fault } = await readFrames(OFFSET, upload);
+    expect(fault).toBeNull();
+    expect(frames).toEqual(positionFrames(upload, OFFSET, sound));
+  }
 });

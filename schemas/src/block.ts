@@ -4,7 +4,7 @@ import { crc32 } from './crc32.ts';
 import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.ts';
 import { BLOCK_HEADER_BYTES, decodeFrameIndex, encodeFrameIndex } from './formats/frame-index.ts';
 import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './formats/frames.ts';
-import type { PositionedFrame } from './frame.ts';
+import type { PositionedFrame, StoredFrame } from './frame.ts';
 import type { Offset } from './ids.ts';
 import { NO_OFFSET } from './ids.ts';
 import type { ImageSize } from './image-info.ts';
@@ -85,11 +85,11 @@ export function encodeBlock(frames: readonly PositionedFrame[], compress: Compre
 /**
  * Lays the frames of one session out as a block.
  *
- * @param frames in ascending order of position
+ * @param frames in ascending order of position; only those of `bodies` may be without their payloads
  * @throws {RangeError} for frames out of order, and for a body that does not hold just its frames
  */
 export function blockParts(
-  frames: readonly PositionedFrame[],
+  frames: readonly StoredFrame[],
   compress: Compress,
   checksum: Checksum,
   bodies: MovableBodies = NO_BODIES,
@@ -101,7 +101,7 @@ export function blockParts(
 
 /** The frames of a block, and the pieces that their text goes to: what is to be compressed before the block can be laid out. */
 export interface CutBlock {
-  readonly frames: readonly PositionedFrame[];
+  readonly frames: readonly StoredFrame[];
   readonly pieces: readonly RawPiece[];
   /** By frame: which piece it goes to, and where in it; undefined for pictures. */
   readonly places: readonly (PlaceInPiece | undefined)[];
@@ -129,10 +129,11 @@ export function rawBytesOf({ payloads, rawLength }: RawPiece): Uint8Array {
  * The first step of a block: which frame goes to which piece. Compression is the caller's, wherever it happens;
  * {@link layOutBlock} is the second step.
  *
- * @param frames in ascending order of position
+ * @param frames in ascending order of position; only those of `bodies` may be without their payloads
  * @param pieceRawBytes where a piece is cut. Bounds: 1 .. LIMITS.frameBytesMax
+ * @throws {RangeError} for a frame whose payload is nowhere
  */
-export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: number, bodies: MovableBodies = NO_BODIES): CutBlock {
+export function cutBlock(frames: readonly StoredFrame[], pieceRawBytes: number, bodies: MovableBodies = NO_BODIES): CutBlock {
   const pieces: { readonly payloads: Uint8Array[]; rawLength: number; readonly moved?: Uint8Array }[] = [];
   const open = new Map<string, number>();
   // The body whose frames come now: those of an upload follow each other.
@@ -150,6 +151,7 @@ export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: numb
       return { piece: pieces.length - 1, offset };
     }
     if (track === 'image') return undefined;
+    if (!(payload instanceof Uint8Array)) throw new RangeError('a frame without its payload, and without its body');
     const run = `${track} ${frame.windowId}`;
     let number = open.get(run);
     let piece = number === undefined ? undefined : pieces[number];
@@ -188,6 +190,7 @@ export function layOutBlock({ frames, pieces, places }: CutBlock, compressed: re
   const entries = frames.map((frame, i): FrameEntry => {
     const place = places[i];
     if (place) return entryOf(frame, place.piece, place.offset, NO_SIZE);
+    if (frame.track !== 'image') throw new RangeError('a text frame without a place');
     return entryOf(frame, -1, pictures.place(frame.payload), imageSize(frame.payload) ?? NO_SIZE);
   });
   const frameIndex = encodeFrameIndex({ windows, pieces: pieceEntries, frames: entries });
@@ -316,7 +319,7 @@ export function frameOfEntry(entry: FrameEntry, payload: Uint8Array): Positioned
 }
 
 /** Written out: it is made for every frame that is stored, and a spread takes several times as long. */
-function entryOf(frame: PositionedFrame, piece: number, offset: number, { width, height }: ImageSize): FrameEntry {
+function entryOf(frame: StoredFrame, piece: number, offset: number, { width, height }: ImageSize): FrameEntry {
   const { position, windowId, track, keyframe, timestampMs, part, payload } = frame;
   return { position, windowId, track, keyframe, timestampMs, part, piece, offset, length: payload.length, width, height };
 }

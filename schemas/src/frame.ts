@@ -71,11 +71,23 @@ export function readFlags(flags: number): Pick<Frame, 'keyframe' | 'part'> {
   return { keyframe, part: { number: Math.floor(flags / PART_UNIT), continues: (flags & FLAG_CONTINUES) !== 0 } };
 }
 
+/** Two times are not further apart than a block can tell: the latest time of a frame that is stored. */
+export const TIMESTAMP_MAX_MS = 2 ** 51;
+
 /** A frame in its session. */
 export interface PositionedFrame extends Frame {
   readonly position: Position;
   readonly windowId: string;
 }
+
+/** A text frame whose payload stayed in its body: only its length is known. */
+export interface OutlinedFrame extends Omit<PositionedFrame, 'track' | 'payload'> {
+  readonly track: 'dom' | 'hierarchy';
+  readonly payload: Pick<Uint8Array, 'length'>;
+}
+
+/** A frame as a block's layout and a session's summary need it: pictures and signals have their payloads. */
+export type StoredFrame = PositionedFrame | OutlinedFrame;
 
 export const SIGNAL_KINDS = ['click', 'tap', 'input', 'navigation', 'console', 'request', 'error', 'crash', 'custom', 'gap'] as const;
 export type SignalKind = (typeof SIGNAL_KINDS)[number];

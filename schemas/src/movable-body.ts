@@ -1,5 +1,9 @@
-import type { BodyFault, MovableBody, PositionedFrame, Upload } from '@playhead/schemas';
-import { framesBytes, PIECE_RAW_BYTES } from '@playhead/schemas';
+import type { MovableBody } from './block.ts';
+import { PIECE_RAW_BYTES } from './block.ts';
+import type { BodyFault } from './formats/body.ts';
+import { framesBytes } from './formats/frames.ts';
+import type { Frame } from './frame.ts';
+import type { Upload } from './records/types.ts';
 
 /**
  * The body of an upload where a block can keep it as it came: a sound native one, gzipped, without pictures (these lie
@@ -9,11 +13,15 @@ import { framesBytes, PIECE_RAW_BYTES } from '@playhead/schemas';
  */
 export function movableBody(
   { format, codec, body }: Pick<Upload, 'format' | 'codec' | 'body'>,
-  frames: readonly PositionedFrame[],
+  frames: readonly FrameHead[],
   fault: BodyFault | null,
 ): MovableBody | null {
   if (format !== 'frames' || codec !== 'gzip' || fault !== null) return null;
   if (frames.length === 0 || frames.some(({ track }) => track === 'image')) return null;
   const rawLength = framesBytes(frames);
   return rawLength > PIECE_RAW_BYTES ? null : { compressed: body, rawLength };
+}
+
+interface FrameHead extends Pick<Frame, 'track'> {
+  readonly payload: Pick<Uint8Array, 'length'>;
 }

@@ -6,6 +6,7 @@ import {
   encodeFrames,
   encodeFramesMessage,
   encodeFrameTar,
+  encodeOutline,
   Marks,
 } from '../src/index.ts';
 import { avroCodec } from '../src/records/index.ts';
@@ -39,6 +40,7 @@ export function goldenMarks(): Marks {
 export const GOLDEN: Readonly<Record<string, () => Uint8Array>> = {
   'frames.v1': () => encodeFrames(FRAMES),
   'frames-parts.v1': () => encodeFrames(PARTS),
+  'outline.v1': () => encodeOutline([...PARTS, ...FRAMES.filter(({ track }) => track !== 'image')]) ?? new Uint8Array(),
   'frame-bundle.v1': () => encodeFrameBundle(PICTURES),
   'frame-bundle-le.v1': () => encodeFrameBundleLe(TIMED_PICTURES),
   'frame-tar.v1': () => encodeFrameTar(TIMED_PICTURES),
@@ -47,7 +49,7 @@ export const GOLDEN: Readonly<Record<string, () => Uint8Array>> = {
   'wire-frames-parts.v1': () => encodeFramesMessage(MESSAGE_OF_PARTS),
   ...Object.fromEntries(
     (Object.keys(RECORDS) as Topic[]).flatMap((topic) =>
-      RECORDS[topic].map((record, i) => [`${topic}.${i}.v2`, () => avroCodec.encode(topic, record)] as const),
+      RECORDS[topic].map((record, i) => [`${topic}.${i}.v3`, () => avroCodec.encode(topic, record)] as const),
     ),
   ),
 };
@@ -64,7 +66,10 @@ export const COMPRESSED: Readonly<Record<string, () => Uint8Array>> = {
 export const TOPICS_OF_V1 = (Object.keys(RECORDS) as Topic[]).filter((topic) => topic !== 'playhead.merges');
 
 /** What earlier versions wrote. */
-export const EARLIER: readonly string[] = TOPICS_OF_V1.flatMap((topic) => RECORDS[topic].map((_, i) => `${topic}.${i}.v1`));
+export const EARLIER: readonly string[] = [
+  ...TOPICS_OF_V1.flatMap((topic) => RECORDS[topic].map((_, i) => `${topic}.${i}.v1`)),
+  ...(Object.keys(RECORDS) as Topic[]).flatMap((topic) => RECORDS[topic].map((_, i) => `${topic}.${i}.v2`)),
+];
 
 export function readGolden(name: string): Uint8Array {
   return new Uint8Array(Buffer.from(readFileSync(new URL(`${name}.hex`, FOLDER), 'utf8').replaceAll('\n', ''), 'hex'));

@@ -6,10 +6,12 @@ import {
   decodeBody,
   decodeFrameIndex,
   decodeFramesMessage,
+  decodeOutline,
   encodeBlock,
   encodeFrameIndex,
   Marks,
   sniffFormat,
+  toOffset,
 } from '../src/index.ts';
 import { avroCodec } from '../src/records/index.ts';
 import type { BodyFormat, Topic } from '../src/records/types.ts';
@@ -24,7 +26,7 @@ import {
   TIMED_PICTURES,
   TOPICS_OF_V1,
 } from './golden-files.ts';
-import { CONTEXT, FRAMES, frameOf, PARTS, POSITIONED, POSITIONED_PARTS, RECORDS, unzstd } from './samples.ts';
+import { CONTEXT, FRAMES, frameOf, outlined, PARTS, POSITIONED, POSITIONED_PARTS, RECORDS, unzstd } from './samples.ts';
 
 describe('golden bytes', () => {
   it('are all tested here', () => {
@@ -95,16 +97,26 @@ describe('golden bytes', () => {
     expect(decodeFramesMessage(readGolden('wire-frames-parts.v1'))).toEqual(MESSAGE_OF_PARTS);
   });
 
-  it.each(Object.keys(RECORDS) as Topic[])('records v2 of %s are read', (topic) => {
-    expect(RECORDS[topic].map((_, i) => avroCodec.decode(topic, readGolden(`${topic}.${i}.v2`)))).toEqual(RECORDS[topic]);
+  it('an outline v1 is read', () => {
+    const frames = [...PARTS, ...FRAMES.filter(({ track }) => track !== 'image')];
+    expect(decodeOutline(readGolden('outline.v1'), toOffset(7), 'window-a')).toEqual(outlined(frames, toOffset(7), 'window-a'));
+  });
+
+  it.each(Object.keys(RECORDS) as Topic[])('records v3 of %s are read', (topic) => {
+    expect(RECORDS[topic].map((_, i) => avroCodec.decode(topic, readGolden(`${topic}.${i}.v3`)))).toEqual(RECORDS[topic]);
+  });
+
+  it.each(Object.keys(RECORDS) as Topic[])('records v2 of %s are read: no upload had an outline', (topic) => {
+    const records = RECORDS[topic].map((record) => ('outline' in record ? { ...record, outline: new Uint8Array() } : record));
+    expect(RECORDS[topic].map((_, i) => avroCodec.decode(topic, readGolden(`${topic}.${i}.v2`)))).toEqual(records);
   });
 
   it.each(TOPICS_OF_V1)('records v1 of %s are read: no flush had counted gaps', (topic) => {
-    const records = RECORDS[topic].map((record) =>
-      'blocks' in record
-        ? { ...record, blocks: record.blocks.map((block) => ({ ...block, counts: { ...block.counts, gaps: 0 } })) }
-        : record,
-    );
+    const records = RECORDS[topic].map((record) => {
+      if ('outline' in record) return { ...record, outline: new Uint8Array() };
+      if (!('blocks' in record)) return record;
+      return { ...record, blocks: record.blocks.map((block) => ({ ...block, counts: { ...block.counts, gaps: 0 } })) };
+    });
     expect(RECORDS[topic].map((_, i) => avroCodec.decode(topic, readGolden(`${topic}.${i}.v1`)))).toEqual(records);
   });
 });

@@ -1,6 +1,6 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import type { BodyContext, Flush, FlushBlock, Frame, Merge, PositionedFrame, Track } from '../src/index.ts';
+import type { BodyContext, Flush, FlushBlock, Frame, Merge, Offset, PositionedFrame, Track } from '../src/index.ts';
 import { comparePositions, FRAME_PARTS_MAX, splitFrame, toOffset } from '../src/index.ts';
 import type { TopicRecords } from '../src/records/types.ts';
 
@@ -160,6 +160,7 @@ export const RECORDS: { readonly [T in keyof TopicRecords]: readonly Required<To
       goodbye: true,
       facts: { userAgent: 'Phone 1.0' },
       body: Uint8Array.of(0x1f, 0x8b, 8, 0),
+      outline: Uint8Array.of(1, 0),
     },
   ],
   'playhead.flushes': [flush],
@@ -196,3 +197,11 @@ export const RECORDS: { readonly [T in keyof TopicRecords]: readonly Required<To
     },
   ],
 };
+
+/** What the outline of a body with these frames tells. */
+export function outlined(frames: readonly Frame[], offset: Offset, windowId: string): object[] {
+  return frames.map((frame, index) => {
+    const payload = frame.track === 'signal' ? frame.payload : { length: frame.payload.length };
+    return { ...frame, payload, position: { offset, index }, windowId };
+  });
+}

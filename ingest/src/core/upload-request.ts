@@ -59,7 +59,7 @@ export function epochOf(format: BodyFormat, fields: UploadFields): number {
 export function uploadRecord(
   place: Pick<Upload, 'projectId' | 'sessionId' | 'receivedAtMs'>,
   fields: UploadFields,
-  body: Pick<Upload, 'format' | 'codec' | 'epochMs' | 'body'>,
+  body: Pick<Upload, 'format' | 'codec' | 'epochMs' | 'body' | 'outline'>,
 ): Upload {
   const { windowId, uploadId, counter, sentAtMs, goodbye, facts } = fields;
   const track = body.format === 'frames' ? null : 'image';

@@ -10,6 +10,7 @@ import type {
   Offset,
   Position,
   PositionedFrame,
+  StoredFrame,
   Topic,
 } from '@playhead/schemas';
 import {
@@ -27,12 +28,14 @@ import {
   decodeFrames,
   decodeFramesMessage,
   decodeFrameTar,
+  decodeOutline,
   decodeWholeBlockIndex,
   ERROR_CODES,
   encodeBlock,
   encodeFrameIndex,
   encodeFrames,
   encodeFramesMessage,
+  encodeOutline,
   FRAME_PARTS_MAX,
   FrameJoiner,
   formatPosition,
@@ -363,6 +366,7 @@ const EXAMPLE_UPLOAD = avroCodec.decode('playhead.uploads', golden('playhead.upl
 const EXAMPLE_FLUSH = avroCodec.decode('playhead.flushes', golden('playhead.flushes')[0] ?? new Uint8Array());
 const EXAMPLE_MERGE = avroCodec.decode('playhead.merges', golden('playhead.merges')[0] ?? new Uint8Array());
 const NO_BYTES = new Uint8Array();
+const OUTLINED_AT = toOffset(7);
 const emptied = <B extends FlushBlock>(block: B, pages: readonly string[] = []): B => ({
   ...block,
   projectId: '',
@@ -385,7 +389,8 @@ function soundRecord(record: never, bytes: Uint8Array): void {
 function recordBombs(bytes: number): Uint8Array[] {
   const of = (topic: Topic, record: Uint8Array): Uint8Array => concat(Uint8Array.of(TOPIC_NAMES.indexOf(topic)), record);
   const upload = avroCodec.encode('playhead.uploads', { ...EXAMPLE_UPLOAD, facts: { '': '' }, body: NO_BYTES });
-  const factsAt = upload.length - 5;
+  // Behind the facts' one entry: the end of the map, no body, no outline.
+  const factsAt = upload.length - 6;
   const flush = avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: [] });
   const merge = avroCodec.encode('playhead.merges', { ...EXAMPLE_MERGE, blocks: [] });
   const many = <B extends FlushBlock>(blocks: readonly B[]): B[] =>
@@ -393,8 +398,11 @@ function recordBombs(bytes: number): Uint8Array[] {
   const pages = Array.from({ length: bytes }, () => '');
   const manyPages = EXAMPLE_FLUSH.blocks.map((block) => emptied(block, pages));
   return [
-    of('playhead.uploads', concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 4)), manyFacts(bytes), Uint8Array.of(0, 0))),
-    of('playhead.uploads', concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 2)), new Uint8Array(bytes), Uint8Array.of(0, 0))),
+    of('playhead.uploads', concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 4)), manyFacts(bytes), Uint8Array.of(0, 0, 0))),
+    of(
+      'playhead.uploads',
+      concat(upload.subarray(0, factsAt), zigzag(Math.floor(bytes / 2)), new Uint8Array(bytes), Uint8Array.of(0, 0, 0)),
+    ),
     of('playhead.flushes', avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: many(EXAMPLE_FLUSH.blocks) })),
     of('playhead.flushes', avroCodec.encode('playhead.flushes', { ...EXAMPLE_FLUSH, blocks: manyPages })),
     of('playhead.flushes', concat(flush.subarray(0, -1), repeated(zigzag(-1), bytes))),
@@ -529,6 +537,26 @@ export const DECODERS: readonly Decoder[] = [
     sound: (index: ReturnType<typeof decodeFrameIndex>) => {
       ascending(index.frames);
       assert.equal(decodeFrameIndex(encodeFrameIndex(index)).frames.length, index.frames.length);
+    },
+  },
+  {
+    name: 'outline',
+    covers: ['schemas/src/formats/outline.ts decodeOutline'],
+    samples: samplesOf([encodeOutline(TEXTS) ?? NO_BYTES, ...golden('outline')]),
+    decode: (bytes) => decodeOutline(bytes, OUTLINED_AT, 'window-a'),
+    faults: [BytesFault],
+    memoryMax: perByte(64),
+    nasty: (bytes) => [
+      writtenBytes((writer) => {
+        writer.u8(1);
+        writer.varint(Math.floor(bytes / 3));
+        for (let at = 0; at + 3 <= bytes; at += 3) writer.raw(Uint8Array.of(1, 0, 1));
+      }),
+    ],
+    sound: (frames: readonly StoredFrame[]) => {
+      ascending(frames);
+      const again = encodeOutline(frames);
+      if (again !== undefined) assert.deepStrictEqual(decodeOutline(again, OUTLINED_AT, 'window-a'), frames);
     },
   },
   {
@@ -757,6 +785,7 @@ export const DECODERS: readonly Decoder[] = [
         codec: 'gzip',
         epochMs: fields.epochMs === undefined ? 0 : epochOf(format, fields),
         body: new Uint8Array(),
+        outline: new Uint8Array(),
       } as const;
       avroCodec.encode('playhead.uploads', uploadRecord({ projectId: 'shop', sessionId: SESSION_ID, receivedAtMs: NOW_MS }, fields, body));
     },

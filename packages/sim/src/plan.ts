@@ -1,7 +1,8 @@
+import { gzipSync } from 'node:zlib';
 import type { LiveGatewaySettings } from '@playhead/live-gateway';
 import type { ProcessorSettings } from '@playhead/processors';
 import type { Frame, Upload } from '@playhead/schemas';
-import { encodeFrames, splitFrame, uuidv7 } from '@playhead/schemas';
+import { encodeFrames, encodeOutline, splitFrame, uuidv7 } from '@playhead/schemas';
 import { aDomChange, aDomKeyframe, aSignalFrame } from '@playhead/testkit';
 import type { Random } from './random.ts';
 
@@ -175,7 +176,7 @@ function swarmOf(random: Random): Swarm {
     'clock jump': on(),
     rebalance: on(),
     'log crash': on(),
-    trim: random.chance(0.15),
+    trim: random.chance(0.25),
     'log away': on(),
     'blocks away': on(),
     'catalog away': on(),
@@ -234,13 +235,21 @@ function planUpload(random: Random, name: UploadName, atMs: number, i: number, r
     uploadId: `u${i}`,
     track: null,
     format: 'frames',
-    codec: 'identity',
     sentAtMs: atMs,
     receivedAtMs: 0,
     epochMs: 0,
     facts: { url: `https://shop.example/${i % 3}` },
-    body: damaged(random, encodeFrames(frames), atMs),
+    ...bodyOf(random, frames, atMs, i),
   };
+}
+
+/** Plain or damaged, or, of every other upload, gzipped and with its outline, as our recorder and ingest have it. */
+function bodyOf(random: Random, frames: readonly Frame[], atMs: number, i: number): Pick<Upload, 'codec' | 'body' | 'outline'> {
+  const sound = encodeFrames(frames);
+  const body = damaged(random, sound, atMs);
+  if (i % 2 === 0 || body !== sound) return { codec: 'identity', body, outline: new Uint8Array() };
+  const outline = frames.length === 0 ? undefined : encodeOutline(frames);
+  return { codec: 'gzip', body: new Uint8Array(gzipSync(body)), outline: outline ?? new Uint8Array() };
 }
 
 /** Most bodies are sound. What ingest would refuse is in the log all the same: other doors, older versions. */

@@ -72,6 +72,7 @@ export function anUpload(overrides: Partial<Upload> = {}): Upload {
     goodbye: false,
     facts: { url: 'https://shop.example/', title: 'Shop', userAgent: 'Mozilla/5.0' },
     body: encodeFrames([aDomKeyframe(), aDomChange(), aSignalFrame()]),
+    outline: new Uint8Array(),
     ...overrides,
     windowId,
     counter,

@@ -1,9 +1,6 @@
 import type { BodyFault, DecodedBody, Frame, Offset, PositionedFrame, Upload } from '@playhead/schemas';
-import { decodeBody } from '@playhead/schemas';
+import { decodeBody, TIMESTAMP_MAX_MS } from '@playhead/schemas';
 import { inflateBodyAsync } from './inflate-body.ts';
-
-/** Two times are not further apart than a block can tell. */
-const TIMESTAMP_MAX_MS = 2 ** 51;
 
 /** What reading needs of an upload. */
 export type ReadableUpload = Pick<Upload, 'format' | 'codec' | 'epochMs' | 'receivedAtMs' | 'body'>;

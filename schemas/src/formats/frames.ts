@@ -20,7 +20,7 @@ export const FRAMES_HEADER_BYTES = 4;
 export const FRAME_HEADER_BYTES = 14;
 
 /** Bytes of a body with these frames (before compression). */
-export function framesBytes(frames: readonly Pick<Frame, 'payload'>[]): number {
+export function framesBytes(frames: readonly { readonly payload: Pick<Uint8Array, 'length'> }[]): number {
   return frames.reduce((sum, { payload }) => sum + FRAME_HEADER_BYTES + payload.length, FRAMES_HEADER_BYTES);
 }
 

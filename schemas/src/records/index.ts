@@ -24,14 +24,14 @@ import type {
  * The records of every topic as bytes: plain Avro binary behind one byte.
  *
  *     ┌────────┬─────────────────────────┐
- *     │ u8 = 2 │ Avro binary of the .avsc │
+ *     │ u8 = 3 │ Avro binary of the .avsc │
  *     └────────┴─────────────────────────┘
  *
  * The byte is the version of all schemas together: it grows when a schema changes, and the old file stays in a folder of
  * its version, so that every record ever written is read. For Node only: the `.avsc` files are read from disk, because
  * Node imports no JSON under that name. The rest of this package, which browsers use, does not import this file.
  */
-const RECORDS_VERSION = 2;
+const RECORDS_VERSION = 3;
 const VERSION_BYTES = 1;
 
 function readSchema(name: string): Schema {
@@ -49,7 +49,11 @@ export const AVRO_SCHEMAS: Readonly<Record<Topic, Schema>> = {
 };
 
 /** Of each earlier version the schemas that were others than today's. */
-const EARLIER: ReadonlyMap<number, Partial<Record<Topic, Schema>>> = new Map([[1, { 'playhead.flushes': readSchema('v1/Flush') }]]);
+const WITHOUT_OUTLINE: Partial<Record<Topic, Schema>> = { 'playhead.uploads': readSchema('v2/Upload') };
+const EARLIER: ReadonlyMap<number, Partial<Record<Topic, Schema>>> = new Map([
+  [1, { ...WITHOUT_OUTLINE, 'playhead.flushes': readSchema('v1/Flush') }],
+  [2, WITHOUT_OUTLINE],
+]);
 
 /** A record of a topic as avsc takes and gives it: bytes are Buffers, enum symbols have no hyphens, a union names its branch. */
 interface Shape<Code> {
@@ -59,12 +63,18 @@ interface Shape<Code> {
 }
 
 const upload: Shape<Upload> = {
-  toAvro: (record) => ({ ...record, format: record.format.replaceAll('-', '_'), body: bufferOf(record.body) }),
+  toAvro: (record) => ({
+    ...record,
+    format: record.format.replaceAll('-', '_'),
+    body: bufferOf(record.body),
+    outline: bufferOf(record.outline),
+  }),
   fromAvro: (value: Upload) => ({
     ...value,
     format: value.format.replaceAll('_', '-') as BodyFormat,
     facts: { ...value.facts },
     body: plainBytes(value.body),
+    outline: plainBytes(value.outline),
   }),
 };
 

@@ -39,6 +39,8 @@ export interface Upload {
   readonly facts: Readonly<Record<string, string>>;
   /** Bytes as received. Bound: LIMITS.uploadBytesMax. */
   readonly body: Uint8Array;
+  /** The body's frames without their payloads (`../formats/outline.ts`), where a block can keep the body as it came; else empty. Bound: OUTLINE_BYTES_MAX. */
+  readonly outline: Uint8Array;
 }
 
 /** Why a session is over. */

@@ -1,7 +1,6 @@
-import type { BodyFault, FlushGap, MovableBody, Offset, Partition, PositionedFrame, Rejected, Upload } from '@playhead/schemas';
-import { LIMITS, Marks } from '@playhead/schemas';
+import type { BodyFault, FlushGap, MovableBody, Offset, Partition, Rejected, StoredFrame, Upload } from '@playhead/schemas';
+import { LIMITS, Marks, movableBody } from '@playhead/schemas';
 import { sessionKey } from '../../core/session-key.ts';
-import { movableBody } from './movable-body.ts';
 
 /** What an upload weighs in memory besides its payloads, so that heartbeats and duplicates are bounded too. */
 const UPLOAD_OVERHEAD_BYTES = 512;
@@ -16,7 +15,7 @@ export interface PendingUpload {
   readonly facts: Readonly<Record<string, string>>;
   /** Bytes as received. */
   readonly bytesReceived: number;
-  readonly frames: readonly PositionedFrame[];
+  readonly frames: readonly StoredFrame[];
   /** Where a block can keep it as it came. */
   readonly body: MovableBody | null;
   readonly duplicate: boolean;
@@ -112,7 +111,7 @@ export class PendingFlush {
   }
 
   /** An upload that counts: its frames, and, where its body could not be read to the end, the fault. */
-  addUpload(offset: Offset, upload: Upload, frames: readonly PositionedFrame[], fault: BodyFault | null, nowMs: number): void {
+  addUpload(offset: Offset, upload: Upload, frames: readonly StoredFrame[], fault: BodyFault | null, nowMs: number): void {
     const moved = movableBody(upload, frames, fault);
     const session = this.#add(offset, upload, { frames, body: moved, duplicate: false, rejected: fault !== null }, nowMs);
     session.marks.accept(upload);

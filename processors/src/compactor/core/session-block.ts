@@ -1,10 +1,10 @@
-import type { BlockParts, MovableBodies, Offset, PositionedFrame } from '@playhead/schemas';
+import type { BlockParts, MovableBodies, Offset, StoredFrame } from '@playhead/schemas';
 import type { PendingSession, PendingUpload } from './pending-flush.ts';
 import type { SessionSummary } from './session-summary.ts';
 import { summarise } from './session-summary.ts';
 
 /** `blockParts` of schemas with its compressor and checksum. */
-export type EncodeBlock = (frames: readonly PositionedFrame[], bodies: MovableBodies) => BlockParts;
+export type EncodeBlock = (frames: readonly StoredFrame[], bodies: MovableBodies) => BlockParts;
 
 /** One session's part of a flush. */
 export interface SessionBlock {

@@ -1,0 +1,79 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Frame } from '../src/index.ts';
+import {
+  BytesFault,
+  ByteWriter,
+  decodeOutline,
+  encodeOutline,
+  LIMITS,
+  OUTLINE_BYTES_MAX,
+  TIMESTAMP_MAX_MS,
+  toOffset,
+} from '../src/index.ts';
+import { FRAMES, NOW_MS, outlined } from './samples.ts';
+
+const OFFSET = toOffset(7);
+const WINDOW = 'window-a';
+
+const anyFrame: fc.Arbitrary<Frame> = fc
+  .record({
+    track: fc.constantFrom('dom' as const, 'hierarchy' as const, 'signal' as const),
+    keyframe: fc.boolean(),
+    timestampMs: fc.integer({ min: 0, max: TIMESTAMP_MAX_MS }),
+    payload: fc.uint8Array({ minLength: 1, maxLength: 200 }),
+    part: fc.option(fc.record({ number: fc.nat({ max: 63 }), continues: fc.boolean() }), { nil: undefined }),
+  })
+  // What the flags tell of a whole frame is that it is no part.
+  .map((frame) => (frame.part?.number === 0 && !frame.part.continues ? { ...frame, part: undefined } : frame));
+
+/** One frame, written as the format says. */
+function written({ kind = 1, timestampMs = NOW_MS, length = 5, count = 1, version = 1 }): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(version);
+  writer.varint(count);
+  writer.varint(kind);
+  writer.zigzag(timestampMs);
+  writer.varint(length);
+  return writer.bytes();
+}
+
+describe('an outline', () => {
+  it('tells all of the frames but the payloads, and of signals these too', () => {
+    fc.assert(
+      fc.property(fc.array(anyFrame, { maxLength: 20 }), (frames) => {
+        const bytes = encodeOutline(frames) ?? expect.fail('too long');
+        expect(decodeOutline(bytes, OFFSET, WINDOW)).toEqual(outlined(frames, OFFSET, WINDOW));
+      }),
+    );
+  });
+
+  it('is not written beyond OUTLINE_BYTES_MAX', () => {
+    const signal: Frame = { track: 'signal', keyframe: false, timestampMs: NOW_MS, payload: new Uint8Array(OUTLINE_BYTES_MAX - 20) };
+    expect(encodeOutline([signal])?.length).toBeLessThanOrEqual(OUTLINE_BYTES_MAX);
+    expect(encodeOutline([signal, { ...signal, payload: new Uint8Array(20) }])).toBeUndefined();
+  });
+
+  it('is refused where it is not what the encoder writes', () => {
+    const sound = encodeOutline(FRAMES.filter(({ track }) => track !== 'image')) ?? expect.fail('too long');
+    expect(() => decodeOutline(written({}), OFFSET, WINDOW)).not.toThrow();
+    const faulty: readonly Uint8Array[] = [
+      new Uint8Array(),
+      ...Array.from(sound, (_, end) => sound.subarray(0, end)),
+      Uint8Array.of(...sound, 0),
+      written({ version: 2 }),
+      written({ count: 2 }),
+      written({ count: 1_000_000 }),
+      written({ kind: 0 }),
+      // A picture.
+      written({ kind: 2 }),
+      written({ kind: 5 }),
+      written({ kind: 256 * 8 + 1 }),
+      written({ timestampMs: -1 }),
+      written({ timestampMs: TIMESTAMP_MAX_MS + 1 }),
+      written({ length: 0 }),
+      written({ length: LIMITS.frameBytesMax + 1 }),
+    ];
+    for (const bytes of faulty) expect(() => decodeOutline(bytes, OFFSET, WINDOW)).toThrow(BytesFault);
+  });
+});
