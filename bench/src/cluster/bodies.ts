@@ -10,7 +10,7 @@ export interface Body {
   readonly lastPicture: string;
 }
 
-const PICTURES = 3;
+export const PICTURES = 3;
 const SEGMENT_BYTES_MAX = 60_000;
 
 /** Prepares bodies of about `bytes`, all different. */

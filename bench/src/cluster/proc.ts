@@ -14,8 +14,8 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[UTIME]) + Number(fields[STIME])) / TICKS_PER_S;
 }
 
-/** What a process holds in memory, MB of 10^6 bytes. Linux only. */
+/** What a process holds in memory, MB of 10^6 bytes: without the pages of files that it maps, which the system keeps for as long as it likes. Linux only. */
 export function residentMb(pid: number): number {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  const kib = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
   return (Number(kib) * 1024) / 1e6;
 }

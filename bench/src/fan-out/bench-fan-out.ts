@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { withScript } from '../bare-script.ts';
 import type { Body } from '../cluster/bodies.ts';
-import { makeBodies } from '../cluster/bodies.ts';
+import { makeBodies, PICTURES } from '../cluster/bodies.ts';
 import { residentMb } from '../cluster/proc.ts';
 import type { Recorded } from '../cluster/recorder.ts';
 import { openRecorders } from '../cluster/recorder.ts';
@@ -15,10 +15,19 @@ import type { BenchTable } from '../table.ts';
 import { median } from '../table.ts';
 
 const BODY_BYTES = 5_000;
+/** Where a message of ours tells how many frames it holds (`FramesMessage` of schemas). */
+const FRAME_COUNT_AT = 20;
 const JOINS_AT_ONCE = 50;
 const LATE_MS = 60_000;
 
+/** Frames in one message: who falls behind gets several uploads in one. */
+type FramesIn = (message: Buffer) => number;
+const OURS: FramesIn = (message) => message.readUInt32BE(FRAME_COUNT_AT);
+/** A body as it was posted. */
+const BARE: FramesIn = () => PICTURES;
+
 interface FanOut {
+  /** Of one upload each. */
   readonly messagesPerS: number;
   readonly kbPerViewer: number;
 }
@@ -41,10 +50,10 @@ export async function benchFanOut({ quick, progress }: Run): Promise<BenchTable>
       progress(`${what}, round ${round + 1} of ${rounds}`);
       bare.push(
         await withScript('bare-broadcast', new URL('./bare-broadcast.ts', import.meta.url), (at) =>
-          fanOut(at, sessions, viewers, underWay, seconds),
+          fanOut(at, BARE, sessions, viewers, underWay, seconds),
         ),
       );
-      ours.push(await withOneProcess((at) => fanOut(at, sessions, viewers, underWay, seconds)));
+      ours.push(await withOneProcess((at) => fanOut(at, OURS, sessions, viewers, underWay, seconds)));
     }
     const middle = (all: readonly FanOut[], of: keyof FanOut): number => median(all.map((one) => one[of]));
     const compared = (of: keyof FanOut, unit: string): Pick<Goal, 'measured' | 'baseline' | 'ratio'> => ({
@@ -58,12 +67,21 @@ export async function benchFanOut({ quick, progress }: Run): Promise<BenchTable>
   return goalTable(`uploads of ${BODY_BYTES / 1000} KB to viewers, ${seconds} s a round, median of ${rounds}; one process on LMDB`, goals);
 }
 
-async function fanOut(target: Target, sessionCount: number, viewerCount: number, underWay: number, seconds: number): Promise<FanOut> {
+async function fanOut(
+  target: Target,
+  framesIn: FramesIn,
+  sessionCount: number,
+  viewerCount: number,
+  underWay: number,
+  seconds: number,
+): Promise<FanOut> {
   const bodies = makeBodies(64, BODY_BYTES);
   const recorders = openRecorders(target.doors, target.key);
   const sessions: Recorded[] = [];
   const watching: WebSocket[] = [];
+  /** Frames that came to the viewers of a session. */
   const arrivals = new Map<string, number>();
+  let viewersReached = 0;
   let lookAgain = (): void => undefined;
   const arrived = (sessionId: string): number => arrivals.get(sessionId) ?? 0;
   const until = async (holds: () => boolean): Promise<void> => {
@@ -91,8 +109,9 @@ async function fanOut(target: Target, sessionCount: number, viewerCount: number,
       watching.push(
         ...(await Promise.all(
           some.map(({ sessionId }) =>
-            join(target, sessionId, () => {
-              arrivals.set(sessionId, arrived(sessionId) + 1);
+            join(target, sessionId, (message, isFirst) => {
+              arrivals.set(sessionId, arrived(sessionId) + framesIn(message));
+              if (isFirst) viewersReached++;
               lookAgain();
             }),
           ),
@@ -100,9 +119,9 @@ async function fanOut(target: Target, sessionCount: number, viewerCount: number,
       );
     }
     const viewersEach = viewerCount / sessionCount;
-    // Everybody has got one: all are at the live edge.
+    // Everybody has got some of it: all are at the live edge.
     for (const session of sessions) await send(session, 0);
-    await until(() => sessions.every(({ sessionId }) => arrived(sessionId) >= viewersEach));
+    await until(() => viewersReached === viewerCount);
     const kbPerViewer = ((residentMb(target.pids[0] ?? 0) - before) * 1000) / viewerCount;
 
     const had = new Map(arrivals);
@@ -116,7 +135,7 @@ async function fanOut(target: Target, sessionCount: number, viewerCount: number,
         await send(session, number);
         // No more than `underWay` are on their way to viewers.
         const round = Math.ceil(number / sessionCount);
-        const wanted = (had.get(session.sessionId) ?? 0) + Math.max(0, round - underWay) * viewersEach;
+        const wanted = (had.get(session.sessionId) ?? 0) + Math.max(0, round - underWay) * viewersEach * PICTURES;
         await until(() => arrived(session.sessionId) >= wanted);
       }
     };
@@ -126,7 +145,9 @@ async function fanOut(target: Target, sessionCount: number, viewerCount: number,
       const { sessionId } = sessions[number % sessionCount] as Recorded;
       sent.set(sessionId, (sent.get(sessionId) ?? 0) + 1);
     }
-    await until(() => [...sent].every(([sessionId, uploads]) => arrived(sessionId) >= (had.get(sessionId) ?? 0) + uploads * viewersEach));
+    await until(() =>
+      [...sent].every(([sessionId, uploads]) => arrived(sessionId) >= (had.get(sessionId) ?? 0) + uploads * viewersEach * PICTURES),
+    );
     const messages = [...sent.values()].reduce((sum, uploads) => sum + uploads * viewersEach, 0);
     return { messagesPerS: messages / ((performance.now() - began) / 1000), kbPerViewer };
   } finally {
@@ -135,11 +156,18 @@ async function fanOut(target: Target, sessionCount: number, viewerCount: number,
   }
 }
 
-async function join({ gateway, token }: Target, sessionId: string, onFrames: () => void): Promise<WebSocket> {
+async function join(
+  { gateway, token }: Target,
+  sessionId: string,
+  onFrames: (message: Buffer, isFirst: boolean) => void,
+): Promise<WebSocket> {
   const url = `${gateway.replace('http', 'ws')}/v1/sessions/${sessionId}/live?from=keyframe&token=${token}`;
   const socket = new WebSocket(url, { perMessageDeflate: false });
-  socket.on('message', (_, isBinary) => {
-    if (isBinary) onFrames();
+  let isFirst = true;
+  socket.on('message', (message, isBinary) => {
+    if (!isBinary) return;
+    onFrames(message as Buffer, isFirst);
+    isFirst = false;
   });
   await once(socket, 'open');
   return socket;
