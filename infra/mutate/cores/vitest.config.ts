@@ -6,7 +6,7 @@ export default defineConfig({
     testTimeout: 60_000,
     include: [
       'schemas/test/{flush-chain,marks,wire}.test.ts',
-      'ingest/test/core.test.ts',
+      'ingest/test/{core,acknowledging,refusing,signals}.test.ts',
       'live-gateway/test/handover.test.ts',
       'packages/log-kafka/test/assign.test.ts',
       'player/src/core/*.test.ts',
