@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { BlockStore, EventLog } from '@playhead/ports';
 import type { Chain, Flush, FlushBlock, Offset, Rejected } from '@playhead/schemas';
-import { blockParts, extendsChain, joinBytes, nextOffset } from '@playhead/schemas';
+import { blockParts, extendsChain, nextOffset } from '@playhead/schemas';
 import { compressPiece } from '@playhead/uploads';
 import { objectKeyOf } from '../core/object-key.ts';
+import { joinObject } from '../runtime/join-object.ts';
 import { readUpTo } from '../runtime/read-up-to.ts';
 import type { Runtime } from '../runtime/retry.ts';
 import { untilDone } from '../runtime/retry.ts';
@@ -53,9 +53,8 @@ export async function buildFlush(pending: PendingFlush, chain: Chain, writer: st
     for (const part of block.parts) parts.push(part);
     objectBytes += length;
   }
-  const object = joinBytes(parts, objectBytes);
+  const { object, sha256Hex } = await joinObject(parts, objectBytes);
   const { firstOffset, lastOffset } = pending.range();
-  const sha256Hex = createHash('sha256').update(object).digest('hex');
   const objectKey = objectBytes === 0 ? '' : objectKeyOf(partition, firstOffset, lastOffset, sha256Hex);
   const head = { partition, prevLastOffset: chain.end, firstOffset, lastOffset };
   const bytes = rejected.reduce((sum, { body }) => sum + body.length, object.length);

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { Catalog, EventLog, MergeableSession, Turns } from '@playhead/ports';
 import { isLost, pause } from '@playhead/ports';
 import type { Merge, MergedBlock, Partition } from '@playhead/schemas';
-import { joinBytes } from '@playhead/schemas';
 import { mergedKeyOf } from '../core/object-key.ts';
 import { sessionKey } from '../core/session-key.ts';
+import { joinObject } from '../runtime/join-object.ts';
 import { errorFields, GivenUp, orGivenUp, untilDone } from '../runtime/retry.ts';
 import type { LookSpan } from './core/choose-sessions.ts';
 import { chooseSessions, nextSpan, SESSIONS_MAX } from './core/choose-sessions.ts';
@@ -133,8 +132,8 @@ export class Merger {
       if (part.isFull) break;
     }
     if (blocks.length === 0) return null;
-    const object = joinBytes(parts, objectBytes);
-    const objectKey = objectBytes === 0 ? '' : mergedKeyOf(partition, number, createHash('sha256').update(object).digest('hex'));
+    const { object, sha256Hex } = await joinObject(parts, objectBytes);
+    const objectKey = objectBytes === 0 ? '' : mergedKeyOf(partition, number, sha256Hex);
     const merge: Merge = { partition, number, objectKey, objectBytes, createdAtMs: clock.now(), writer, blocks };
     return { merge, object, blocksBefore, bytesBefore };
   }
