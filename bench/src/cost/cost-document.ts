@@ -15,7 +15,7 @@ export function costDocument(): string {
 
 function sessionHours(): Table {
   return {
-    columns: ['an hour of', 'uploads', 'sent', 'at rest', 'at rest after the merge (assumed)', 'objects after the merge (assumed)', 'CPU'],
+    columns: ['an hour of', 'uploads', 'sent', 'at rest', 'at rest after the merge', 'objects after the merge', 'CPU'],
     rows: KINDS.map((kind) => {
       const { uploads, bytesUploaded, bytesAtRest, merged, cpuSeconds } = hourOf(kind, FLUSH_AGES_S[0]);
       const sizes = [bytesUploaded, bytesAtRest, merged.bytes].map((bytes) => `${(bytes / 1e6).toFixed(2)} MB`);
@@ -55,7 +55,7 @@ function inS3(kind: Kind): Table {
     }),
   );
   const columns = ['sessions', 'partitions', 'flush age', 'PUTs', 'GETs', 'stored', 'requests', 'storage', 'compute', 'total'];
-  return { columns: [...columns, `≤ ${dollars(GOAL)}`, 'partitions always in use', 'merged (assumed)'], rows };
+  return { columns: [...columns, `≤ ${dollars(GOAL)}`, 'partitions always in use', 'merged'], rows };
 }
 
 function onDisk(): Table {
