@@ -308,6 +308,25 @@ describe('losses', () => {
   });
 });
 
+describe('the rest of an upload that a viewer has begun', () => {
+  const block = blockOf(['4.0', '4.1', '4.2'].map((at) => frame(at)));
+  const rest = { type: 'gap', firstOffset: 4, lastOffset: 4 };
+  const begun = (gaps: readonly { firstOffset: Offset; lastOffset: Offset }[], blocks: readonly BlockRef[]) =>
+    after({ after: { offset: offset(4), index: 1 } }, located(4, blocks, { gaps }));
+
+  test('[LH10] is a gap where its block cannot be read, although the upload is the last of the block', () => {
+    const viewer = begun([], [block]);
+    for (const input of [{ kind: 'block-lost' } as const, located(4, [block]), { kind: 'block-lost' } as const])
+      take(viewer, step(viewer.handover, input));
+    expect(viewer.heard.filter(({ type }) => type === 'gap')).toEqual([{ ...rest, reason: 'unreadable' }]);
+  });
+
+  test('[LH9] is a gap where retention took it: whether there was a rest nobody knows', () => {
+    const viewer = begun([{ firstOffset: offset(2), lastOffset: offset(4) }], []);
+    expect(viewer.heard.filter(({ type }) => type === 'gap')).toEqual([{ ...rest, reason: 'trimmed' }]);
+  });
+});
+
 describe('blocks that are merged while they are replayed', () => {
   const frames = ['1.0', '1.1', '4.0', '4.1', '4.2', '6.0', '9.0'].map((at) => frame(at));
   const flushed = [blockOf(frames.slice(0, 2)), blockOf(frames.slice(2, 5)), blockOf(frames.slice(5))];

@@ -136,10 +136,10 @@ function betweenGaps(block: BlockRef, gaps: readonly FlushGap[]): Todo[] {
   return firsts.map((firstOffset, i) => ({ kind: 'block', block, firstOffset, lastOffset: lasts[i] ?? block.lastOffset }));
 }
 
-/** Says a gap once, and only to a viewer whose cursor is not behind it already. */
+/** Says a gap once, and only to a viewer whose cursor is not behind it already. In its last upload a viewer may miss the rest of the frames. */
 function sayGap(handover: Handover, gap: FlushGap, reason: 'trimmed' | 'unreadable'): Step {
   const first = max(gap.firstOffset, max(handover.cursor.offset, toOffset(handover.gapsSaidTo + 1)));
-  if (first > gap.lastOffset || handover.cursor.offset >= gap.lastOffset) return stay(handover);
+  if (first > gap.lastOffset) return stay(handover);
   return {
     handover: { ...handover, gapsSaidTo: gap.lastOffset },
     outgoing: [{ type: 'gap', firstOffset: first, lastOffset: gap.lastOffset, reason }],
