@@ -8,7 +8,7 @@ import type { ViewerSocket } from '../src/index.ts';
 import { GatewayParts } from '../src/index.ts';
 
 const PROJECT = 'shop';
-const [A, B, C] = ['session-aaaa', 'session-bbbb', 'session-cccc'];
+const [A, B, C, D] = ['session-aaaa', 'session-bbbb', 'session-cccc', 'session-dddd'];
 
 const open: GatewayParts[] = [];
 afterEach(async () => {
@@ -88,6 +88,37 @@ describe('[LH19] whether a session exists', () => {
     await tell(log, aSessionStarted({ sessionId: A }), aSessionStarted({ sessionId: B }), aSessionEnded({ sessionId: A }));
     await until(() => directory.endOf(PROJECT, A) !== null);
     await expect(directory.session(PROJECT, A)).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  test('is not said to be unknown when its start is forgotten while the catalog, which has not got it yet, is asked', async () => {
+    const log = memoryLog({ partitions: 1 });
+    const catalog = memoryCatalog();
+    const facts = [C, B, A].map((sessionId) => aSessionStarted({ sessionId }));
+    let onSession = async (): Promise<void> => undefined;
+    const asked: Catalog = {
+      ...catalog,
+      async session(projectId, sessionId) {
+        const row = await catalog.session(projectId, sessionId);
+        await onSession();
+        return row;
+      },
+    };
+    const { directory } = aGateway({ catalog: asked, log }, 1);
+    await tell(log, ...facts);
+    await directory.session(PROJECT, A).catch(() => undefined);
+    await catalog.applyFacts(
+      0,
+      facts.slice(0, 2).map((fact, i) => ({ offset: toOffset(i), fact })),
+      toOffset(2),
+    );
+    let questions = 0;
+    onSession = async () => {
+      if (++questions < 2) return;
+      await tell(log, aSessionStarted({ sessionId: D }), aSessionEnded({ sessionId: D }));
+      await until(() => directory.endOf(PROJECT, D) !== null);
+    };
+    await expect(directory.session(PROJECT, A)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(questions).toBe(2);
   });
 
   test('is asked of the catalog when the tail of facts has begun, so that what is told in between is heard', async () => {

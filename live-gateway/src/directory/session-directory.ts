@@ -89,7 +89,9 @@ export class SessionDirectory {
     if (isSure()) return info();
     await this.#assertCatalogHasForgotten(partition);
     // Again: the catalog may have taken over since what the tail, which begins where the catalog is, has not read.
-    return mergedInfo(await this.#gateway.catalog.session(projectId, sessionId), this.#known.get(key));
+    const again = mergedInfo(await this.#gateway.catalog.session(projectId, sessionId), this.#known.get(key));
+    if (again?.endedAtMs == null && !isWhole()) throw new PlayheadError('unavailable', 'Facts of sessions were forgotten meanwhile.');
+    return again;
   }
 
   /**
