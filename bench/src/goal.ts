@@ -18,7 +18,7 @@ export interface GoalTable extends BenchTable {
   readonly goals: readonly Goal[];
 }
 
-const COLUMNS = ['what', 'measured', 'baseline', 'ratio', 'goal', 'reached'] as const;
+export const GOAL_COLUMNS = ['what', 'measured', 'baseline', 'ratio', 'goal', 'reached'] as const;
 
 function isReached(ratio: number, bound: NonNullable<Goal['bound']>): boolean {
   return 'atMost' in bound ? ratio <= bound.atMost : ratio >= bound.atLeast;
@@ -32,7 +32,7 @@ function cellsOf({ what, measured, baseline, ratio, bound }: Goal): string[] {
 
 /** Goals as a table. */
 export function goalTable(about: string, goals: readonly Goal[]): GoalTable {
-  return { about, columns: COLUMNS, rows: goals.map(cellsOf), goals };
+  return { about, columns: GOAL_COLUMNS, rows: goals.map(cellsOf), goals };
 }
 
 /** The goals among the tables of a run, by the benchmark that they are of; figures that are only told are left out. */
@@ -43,7 +43,7 @@ export function summaryTable(tables: readonly (readonly [name: string, table: Be
       .map((goal) => [name].concat(cellsOf(goal))),
   );
   const missed = rows.filter((row) => row.at(-1) === 'missed').length;
-  return { about: `${rows.length} goals, ${missed} missed`, columns: ['benchmark', ...COLUMNS], rows };
+  return { about: `${rows.length} goals, ${missed} missed`, columns: ['benchmark', ...GOAL_COLUMNS], rows };
 }
 
 function goalsOf(table: BenchTable | GoalTable): readonly Goal[] {

@@ -15,6 +15,7 @@ import { benchGrowth } from './growth/bench-growth.ts';
 import { benchIngest } from './ingest/bench-ingest.ts';
 import { benchJoin } from './join/bench-join.ts';
 import { benchKafkaProduce, benchKafkaRead } from './kafka-client.ts';
+import { keptGoals } from './kept-goals.ts';
 import { benchLive } from './live/bench-live.ts';
 import { benchLogAppend } from './log-append.ts';
 import { benchMergedPieces } from './merged-pieces.ts';
@@ -22,6 +23,7 @@ import { circumstancesText, resultText, tableText } from './results.ts';
 import type { Run } from './run.ts';
 import { benchStartUp } from './start-up/bench-start-up.ts';
 import type { BenchTable } from './table.ts';
+import { printed } from './table.ts';
 import { benchWatched } from './watched/bench-watched.ts';
 
 /** Answers its table, or reports several. */
@@ -55,9 +57,13 @@ const RESULTS = fileURLToPath(new URL('../results/', import.meta.url));
 
 const { positionals: names, values } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false } },
+  options: { quick: { type: 'boolean', default: false }, kept: { type: 'boolean', default: false } },
 });
-const { quick } = values;
+const { quick, kept } = values;
+if (kept) {
+  process.stdout.write(`${printed(keptGoals(RESULTS))}\n`);
+  process.exit(0);
+}
 const all = { ...BENCHES, ...ALONE };
 const unknown = names.filter((name) => !(name in all));
 if (unknown.length > 0) {
