@@ -19,5 +19,5 @@ function goalsOf(name: string, result: string): string[][] {
   const rows = [...result.matchAll(/^\| (.*) \|$/gm)].map(([, cells = '']) => cells.split(' | ').map((cell) => cell.trim()));
   const isGoal = (cells: readonly string[]): boolean =>
     cells.length === CELLS && cells[0] !== FIRST && ['yes', 'missed'].includes(cells.at(-1) ?? '');
-  return rows.filter(isGoal).map((cells) => [name, ...cells, commit]);
+  return rows.filter(isGoal).map((cells) => [name].concat(cells, commit));
 }

@@ -19,15 +19,16 @@ test.each([
 });
 
 test('others get their turn while a large object is put together', async () => {
-  let [turns, isDone] = [0, false];
+  const done = new AbortController();
+  let turns = 0;
   const others = (async () => {
-    for (; !isDone; await setImmediate()) turns++;
+    for (; !done.signal.aborted; await setImmediate()) turns++;
   })();
   await joinObject(
     Array.from({ length: 32 }, () => part(MIB, 1)),
     32 * MIB,
   );
-  isDone = true;
+  done.abort();
   await others;
   expect(turns).toBeGreaterThanOrEqual(8);
 });
