@@ -27,7 +27,7 @@ export interface Cost {
 export const PEAK_RESET = '/proc/self/clear_refs';
 
 /** Pages of young objects and of code that comes and goes. */
-const NOISE_BYTES = 16 * 1024 * 1024;
+const NOISE_BYTES = 24 * 1024 * 1024;
 const MEMORY_INPUT_BYTES = 256 * 1024;
 const STEPS_INPUT_BYTES = 16 * 1024;
 /** A place of a loop over bytes, over digits of them, over what was made of them. */

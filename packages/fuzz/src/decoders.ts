@@ -545,7 +545,7 @@ export const DECODERS: readonly Decoder[] = [
     samples: samplesOf([encodeOutline(TEXTS) ?? NO_BYTES, ...golden('outline')]),
     decode: (bytes) => decodeOutline(bytes, OUTLINED_AT, 'window-a'),
     faults: [BytesFault],
-    memoryMax: perByte(64),
+    memoryMax: perByte(128),
     nasty: (bytes) => [
       writtenBytes((writer) => {
         writer.u8(1);

@@ -42,7 +42,7 @@ export function encodeOutline(
 }
 
 /**
- * The reverse: the frames of a body in their places. Payloads of signals are views.
+ * The reverse: the frames of a body in their places. Payloads of signals are views. Memory: 128 bytes for each byte given.
  *
  * @param offset of the upload
  * @throws {BytesFault} for bytes that `encodeOutline` did not write, and for a picture: it does not stay in its body
