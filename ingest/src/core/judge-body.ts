@@ -1,5 +1,5 @@
 import type { BodyCodec, BodyContext, BodyFault, BodyFormat, DecodedBody } from '@playhead/schemas';
-import { decodeBody, isGzip, PlayheadError, sniffFormat } from '@playhead/schemas';
+import { decodeBody, earlierFault, isGzip, PlayheadError, sniffFormat } from '@playhead/schemas';
 
 /** A body after decompression: what could be inflated, and why not the rest. */
 export interface InflatedBody {
@@ -32,17 +32,15 @@ export function formatOf(said: BodyFormat | 'auto', inflated: InflatedBody): Bod
  * Whether a body may go to the log. One whole frame is enough (the compactor keeps the whole frames and notes the rest), and so
  * is a sound body without any: a heartbeat.
  *
- * @returns the whole frames, and the first fault
+ * @returns the whole frames, and the earliest fault
  * @throws {PlayheadError} the fault's code with `byteOffset` and `frameIndex`, when there is a fault and no whole frame
  */
 export function judgeBody(format: BodyFormat, inflated: InflatedBody, context: BodyContext): DecodedBody {
   refuseBomb(inflated);
-  const { frames, fault: decodeFault } = decodeBody(format, inflated.bytes, context);
-  // That a frame is cut off is only the consequence of a gzip that ends or breaks; any other fault lies before that place.
-  const isConsequence = decodeFault === null || decodeFault.code === 'truncated_body';
-  const fault = inflated.fault !== null && isConsequence ? inflated.fault : decodeFault;
-  if (fault !== null && frames.length === 0) throw refusal({ ...fault, frameIndex: 0 });
-  return { frames, fault };
+  const decoded = decodeBody(format, inflated.bytes, context);
+  const fault = earlierFault(decoded, inflated.fault);
+  if (fault !== null && decoded.frames.length === 0) throw refusal(fault);
+  return { frames: decoded.frames, fault };
 }
 
 /** A bomb is refused also when it begins with a whole frame: nobody downstream should have to inflate it again. */

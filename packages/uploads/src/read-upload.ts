@@ -1,5 +1,5 @@
-import type { BodyFault, DecodedBody, Frame, Offset, PositionedFrame, Upload } from '@playhead/schemas';
-import { decodeBody, TIMESTAMP_MAX_MS } from '@playhead/schemas';
+import type { DecodedBody, Frame, Offset, PositionedFrame, Upload } from '@playhead/schemas';
+import { decodeBody, earlierFault, TIMESTAMP_MAX_MS } from '@playhead/schemas';
 import { inflateBodyAsync } from './inflate-body.ts';
 
 /** What reading needs of an upload. */
@@ -17,13 +17,6 @@ export async function readUploadAsync(upload: ReadableUpload): Promise<DecodedBo
   const { bytes, fault } = await inflateBodyAsync(upload.codec, upload.body);
   const decoded = decodeBody(upload.format, bytes, { epochMs: upload.epochMs, receivedAtMs: upload.receivedAtMs });
   return { frames: decoded.frames, fault: earlierFault(decoded, fault) };
-}
-
-function earlierFault({ frames, fault }: DecodedBody, inflateFault: BodyFault | null): BodyFault | null {
-  if (inflateFault === null) return fault;
-  // That a frame is cut off is only the consequence of bytes that stopped.
-  if (fault !== null && fault.code !== 'truncated_body') return fault;
-  return { ...inflateFault, frameIndex: frames.length };
 }
 
 /**

@@ -24,3 +24,14 @@ export interface BodyContext {
   /** Ingest's clock at receipt, Unix ms: bounds the timestamps. */
   readonly receivedAtMs: number;
 }
+
+/**
+ * What is wrong with a body that was inflated as far as it could be: of the fault of inflating it and that of decoding what came out
+ * the one that lies before the other.
+ */
+export function earlierFault({ frames, fault }: DecodedBody, inflateFault: BodyFault | null): BodyFault | null {
+  if (inflateFault === null) return fault;
+  // That a frame is cut off is only the consequence of bytes that stopped.
+  if (fault !== null && fault.code !== 'truncated_body') return fault;
+  return { ...inflateFault, frameIndex: frames.length };
+}
