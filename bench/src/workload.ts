@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { Frame, PositionedFrame, Upload } from '@playhead/schemas';
-import { encodeFrameBundle, encodeFrames, encodeOutline, LIMITS } from '@playhead/schemas';
+import { encodeFrameBundle, encodeFrames, LIMITS, outlineOf } from '@playhead/schemas';
 import { anUpload, jpegOf } from '@playhead/testkit';
 
 /** An rrweb event, as much as matters here. */
@@ -77,14 +77,15 @@ export function ourUpload(sessionId: string, counter: number, batch: readonly Rr
     const payload = new TextEncoder().encode(JSON.stringify(isPage ? [event, next] : [event]));
     frames.push({ track: 'dom', keyframe: isPage || event.type === FULL_SNAPSHOT, timestampMs: event.timestamp, payload });
   }
+  const body = new Uint8Array(gzipSync(encodeFrames(frames)));
   return anUpload({
     sessionId,
     counter,
     uploadId: `u${counter}`,
     codec: 'gzip',
     receivedAtMs: batch.at(-1)?.timestamp ?? START_MS,
-    body: new Uint8Array(gzipSync(encodeFrames(frames))),
-    outline: encodeOutline(frames) ?? new Uint8Array(),
+    body,
+    outline: outlineOf({ format: 'frames', codec: 'gzip', body }, frames, null),
   });
 }
 

@@ -1,6 +1,6 @@
 import { Turns } from '@playhead/ports';
 import type { BodyCodec, BodyFormat } from '@playhead/schemas';
-import { encodeOutline, movableBody } from '@playhead/schemas';
+import { outlineOf } from '@playhead/schemas';
 import { inflateBodyAsync, inflateSound } from '@playhead/uploads';
 import type { InflatedBody } from './core/judge-body.ts';
 import { codecOf, formatOf, judgeBody } from './core/judge-body.ts';
@@ -18,8 +18,6 @@ export interface CheckedBody {
   readonly frames: number;
   readonly inflatedBytes: number;
 }
-
-const NO_OUTLINE = new Uint8Array();
 
 /**
  * Finds out what bodies are and refuses those of which nothing can be shown.
@@ -42,8 +40,7 @@ export class BodyCheck {
       const format = formatOf(fields.format, inflated);
       const epochMs = epochOf(format, fields);
       const { frames, fault } = judgeBody(format, inflated, { epochMs, receivedAtMs });
-      const isMovable = movableBody({ format, codec, body }, frames, fault) !== null;
-      const outline = (isMovable ? encodeOutline(frames) : undefined) ?? NO_OUTLINE;
+      const outline = outlineOf({ format, codec, body }, frames, fault);
       return { codec, format, epochMs, outline, frames: frames.length, inflatedBytes: inflated.bytes.length };
     };
     const checked = await this.#checks.take(async () => {

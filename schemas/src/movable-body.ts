@@ -2,6 +2,7 @@ import type { MovableBody } from './block.ts';
 import { PIECE_RAW_BYTES } from './block.ts';
 import type { BodyFault } from './formats/body.ts';
 import { framesBytes } from './formats/frames.ts';
+import { encodeOutline } from './formats/outline.ts';
 import type { Frame } from './frame.ts';
 import type { Upload } from './records/types.ts';
 
@@ -20,6 +21,17 @@ export function movableBody(
   if (frames.length === 0 || frames.some(({ track }) => track === 'image')) return null;
   const rawLength = framesBytes(frames);
   return rawLength > PIECE_RAW_BYTES ? null : { compressed: body, rawLength };
+}
+
+const NO_OUTLINE = new Uint8Array();
+
+/** What the record of an upload has as its outline: empty where no block can keep the body as it came, or where it would be too long. */
+export function outlineOf(
+  upload: Pick<Upload, 'format' | 'codec' | 'body'>,
+  frames: readonly Frame[],
+  fault: BodyFault | null,
+): Uint8Array {
+  return (movableBody(upload, frames, fault) === null ? undefined : encodeOutline(frames)) ?? NO_OUTLINE;
 }
 
 interface FrameHead extends Pick<Frame, 'track'> {

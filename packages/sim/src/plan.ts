@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import type { LiveGatewaySettings } from '@playhead/live-gateway';
 import type { ProcessorSettings } from '@playhead/processors';
 import type { Frame, Upload } from '@playhead/schemas';
-import { encodeFrames, encodeOutline, splitFrame, uuidv7 } from '@playhead/schemas';
+import { encodeFrames, outlineOf, splitFrame, uuidv7 } from '@playhead/schemas';
 import { aDomChange, aDomKeyframe, aSignalFrame } from '@playhead/testkit';
 import type { Random } from './random.ts';
 
@@ -248,8 +248,8 @@ function bodyOf(random: Random, frames: readonly Frame[], atMs: number, i: numbe
   const sound = encodeFrames(frames);
   const body = damaged(random, sound, atMs);
   if (i % 2 === 0 || body !== sound) return { codec: 'identity', body, outline: new Uint8Array() };
-  const outline = frames.length === 0 ? undefined : encodeOutline(frames);
-  return { codec: 'gzip', body: new Uint8Array(gzipSync(body)), outline: outline ?? new Uint8Array() };
+  const zipped = { codec: 'gzip', body: new Uint8Array(gzipSync(body)) } as const;
+  return { ...zipped, outline: outlineOf({ format: 'frames', ...zipped }, frames, null) };
 }
 
 /** Most bodies are sound. What ingest would refuse is in the log all the same: other doors, older versions. */
