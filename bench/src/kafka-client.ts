@@ -169,7 +169,7 @@ async function produce(brokers: readonly string[], socketUrl: string): Promise<P
   return produced;
 }
 
-/** Half of what kafkajs costs as it comes is the goal; a socket is the least that it can be. */
+/** Half of what kafkajs costs as it comes is the goal, for the client that is used where none is named; a socket is the least that it can be. */
 function appendGoals(produced: Produced): Goal[] {
   return [...produced].flatMap(([bytes, costs]) => {
     const cpu = (way: string): number => median((costs.get(way) ?? []).map(({ cpuSPerGb }) => cpuSPerGb));
@@ -180,7 +180,10 @@ function appendGoals(produced: Produced): Goal[] {
       ratio: cpu(logOver(client)) / cpu(baseline),
       bound,
     });
-    return CLIENTS.flatMap((client) => [goal(client, AS_IT_COMES, { atMost: 0.5 }), goal(client, SOCKET)]);
+    return CLIENTS.flatMap((client) => [
+      goal(client, AS_IT_COMES, client === 'platformatic' ? { atMost: 0.5 } : undefined),
+      goal(client, SOCKET),
+    ]);
   });
 }
 

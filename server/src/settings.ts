@@ -150,9 +150,9 @@ export const SETTINGS = {
   kafkaReplication: row('kafka-replication', 3, integer(1, 9), 'count', 'Replicas of each topic that is created.'),
   kafkaClient: row(
     'kafka-client',
-    'kafkajs',
-    oneOf('kafkajs', 'platformatic'),
-    'kafkajs, platformatic',
+    'platformatic',
+    oneOf('platformatic', 'kafkajs'),
+    'platformatic, kafkajs',
     'Which library speaks with the brokers. Processes may differ in it.',
   ),
   kafkaTls: row('kafka-tls', 'off', oneOf('on', 'off'), 'on, off', 'Whether brokers are reached over TLS.'),

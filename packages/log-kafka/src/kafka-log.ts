@@ -31,11 +31,11 @@ export interface KafkaLogSettings {
 }
 
 export interface KafkaLogOptions extends KafkaLogSettings, ConnectOptions {
-  /** What speaks with the brokers. Processes on one cluster may differ in it. Default `kafkajs`. */
+  /** What speaks with the brokers. Processes on one cluster may differ in it. Default `platformatic`. */
   readonly client?: KafkaClientName;
 }
 
-export type KafkaClientName = 'kafkajs' | 'platformatic';
+export type KafkaClientName = 'platformatic' | 'kafkajs';
 
 /** Only the client that is used is loaded. */
 const CLIENTS: Readonly<Record<KafkaClientName, (options: ConnectOptions) => Promise<KafkaClient>>> = {
@@ -52,7 +52,7 @@ const BATCH_BYTES_MAX = 1024 * 1024;
  *   cluster does not answer
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
-  return openLogOn(await CLIENTS[options.client ?? 'kafkajs'](options), options);
+  return openLogOn(await CLIENTS[options.client ?? 'platformatic'](options), options);
 }
 
 /** The same over a client that is given; closes it when the log cannot be opened, and with the log. */
