@@ -13,7 +13,7 @@ import type { Run } from './run.ts';
 import type { BenchTable } from './table.ts';
 import { median } from './table.ts';
 import type { RrwebEvent } from './workload.ts';
-import { batchesOf, gzippedInJson, ourUpload, peerMessage, pictureUpload, recordedEvents } from './workload.ts';
+import { batchesOf, drawnScreens, gzippedInJson, ourUpload, peerMessage, pictureUpload, recordedEvents } from './workload.ts';
 
 /** The peer writes a block of a session when 100 MB of all sessions are there. */
 const PEER_FLUSH_BYTES = 100 * 1024 * 1024;
@@ -35,7 +35,8 @@ interface Work {
  */
 export async function benchCompaction({ quick, progress }: Run): Promise<BenchTable> {
   const rounds = quick ? 1 : ROUNDS;
-  const pictures = Array.from({ length: quick ? 40 : 1_200 }, (_, counter) => pictureUpload(`phone-${counter % 20}`, counter));
+  const screens = await drawnScreens();
+  const pictures = Array.from({ length: quick ? 40 : 1_200 }, (_, counter) => pictureUpload(screens, `phone-${counter % 20}`, counter));
   const recorded = recordedEvents();
   const batches = batchesOf(recorded);
   const foreign = batches.map((batch) => batch.map(gzippedInJson));

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import type { Frame, PositionedFrame, Upload } from '@playhead/schemas';
 import { encodeFrameBundle, encodeFrames, LIMITS, outlineOf } from '@playhead/schemas';
-import { anUpload, jpegOf } from '@playhead/testkit';
+import { drawPhoneScreen } from '@playhead/server/phone-screen';
+import { anUpload } from '@playhead/testkit';
 
 /** An rrweb event, as much as matters here. */
 export interface RrwebEvent {
@@ -22,7 +22,8 @@ const MUTATION = 0;
 const BATCH_MS = 5_000;
 /** A picture a second. */
 export const PICTURES_IN_BUNDLE = 3;
-const PICTURE_BYTES = 40_000;
+/** Screens that are drawn for a workload, a second apart: pictures repeat after as many, each with a comment of its own. */
+const SCREENS = 84;
 export const START_MS = 1_750_000_000_000;
 
 /** Why nothing can be made of the shared recording here; '' when it can. */
@@ -89,13 +90,16 @@ export function ourUpload(sessionId: string, counter: number, batch: readonly Rr
   });
 }
 
-/** A phone's bundle of pictures that do not shrink any more, as it uploads it: gzip 9. */
-export function pictureUpload(sessionId: string, counter: number): Upload {
+/** What a phone shows, as JPEGs of about 19 KB: the screens of the simulated travel app. */
+export function drawnScreens(): Promise<readonly Uint8Array[]> {
+  return Promise.all(Array.from({ length: SCREENS }, (_, second) => drawPhoneScreen(1, second * 1_000)));
+}
+
+/** A phone's bundle of pictures, a second apart, as it uploads it: gzip 9. No two pictures of a session are alike. */
+export function pictureUpload(screens: readonly Uint8Array[], sessionId: string, counter: number): Upload {
   const pictures = Array.from({ length: PICTURES_IN_BUNDLE }, (_, index) => {
-    const jpeg = jpegOf({ shade: index, bytesMin: PICTURE_BYTES, comment: `${counter}` });
-    // A real picture's bytes are as random as they can be; the padding of the fake is not. It is a comment: all but its frame.
-    jpeg.set(randomBytes(PICTURE_BYTES - 1_000), 100);
-    return { offsetMs: (counter * PICTURES_IN_BUNDLE + index) * 1_000, jpeg };
+    const second = counter * PICTURES_IN_BUNDLE + index;
+    return { offsetMs: second * 1_000, jpeg: commented(screens[second % screens.length] ?? new Uint8Array(), `${second}`) };
   });
   return anUpload({
     sessionId,
@@ -107,6 +111,12 @@ export function pictureUpload(sessionId: string, counter: number): Upload {
     receivedAtMs: START_MS + counter * 3_000,
     body: new Uint8Array(gzipSync(encodeFrameBundle(pictures), { level: 9 })),
   });
+}
+
+/** The JPEG with a comment, a segment right behind the two bytes that begin it. */
+function commented(jpeg: Uint8Array, text: string): Uint8Array<ArrayBuffer> {
+  const comment = Buffer.from(text);
+  return new Uint8Array(Buffer.concat([jpeg.subarray(0, 2), Uint8Array.of(0xff, 0xfe, 0, comment.length + 2), comment, jpeg.subarray(2)]));
 }
 
 /** The event as posthog-js sends it by default (`cv: "2024-10"`): snapshots and the lists of mutations are gzip, in strings of latin1. */

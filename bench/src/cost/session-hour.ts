@@ -11,7 +11,7 @@ import type { Goal } from '../goal.ts';
 import { goalTable } from '../goal.ts';
 import { mergedBytes } from '../merged-bytes.ts';
 import type { Run } from '../run.ts';
-import { batchesOf, longVisit, ourUpload, PICTURES_IN_BUNDLE, pictureUpload, recordedEvents, START_MS } from '../workload.ts';
+import { batchesOf, drawnScreens, longVisit, ourUpload, PICTURES_IN_BUNDLE, pictureUpload, recordedEvents, START_MS } from '../workload.ts';
 import { FLUSH_AGES_S } from './figures.ts';
 
 const HOUR_MS = 3_600_000;
@@ -32,7 +32,7 @@ export async function benchSessionHour({ quick, progress, report }: Run): Promis
   const durationMs = quick ? HOUR_MS / 60 : HOUR_MS;
   const rows: string[][] = [];
   const goals: Goal[] = [];
-  for (const { what, uploads, baselineBytes, baseline } of [pageHour(durationMs), pictureHour(durationMs)]) {
+  for (const { what, uploads, baselineBytes, baseline } of [pageHour(durationMs), await pictureHour(durationMs)]) {
     const ratioOf = (bytes: number): string => `${(bytes / baselineBytes).toFixed(2)}×`;
     const sent = uploads.reduce((sum, { body }) => sum + body.length, 0);
     for (const flushAgeS of FLUSH_AGES_S) {
@@ -86,9 +86,10 @@ function pageHour(durationMs: number): Hour {
   return { what: 'pages', uploads, baselineBytes, baseline: `${baselineBytes}, events in snappy` };
 }
 
-function pictureHour(durationMs: number): Hour {
+async function pictureHour(durationMs: number): Promise<Hour> {
+  const screens = await drawnScreens();
   const count = durationMs / 1000 / PICTURES_IN_BUNDLE;
-  const uploads = Array.from({ length: count }, (_, counter) => pictureUpload('phone', counter));
+  const uploads = Array.from({ length: count }, (_, counter) => pictureUpload(screens, 'phone', counter));
   const baselineBytes = uploads.reduce((sum, { body }) => sum + body.length, 0);
   return { what: 'pictures', uploads, baselineBytes, baseline: `${baselineBytes}, as uploaded` };
 }

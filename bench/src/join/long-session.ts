@@ -4,7 +4,7 @@ import { LIMITS } from '@playhead/schemas';
 import { openRecorders } from '../cluster/recorder.ts';
 import type { Target } from '../cluster/target.ts';
 import type { Kind } from '../cost/figures.ts';
-import { batchesOf, longVisit, ourUpload, PICTURES_IN_BUNDLE, pictureUpload, recordedEvents } from '../workload.ts';
+import { batchesOf, drawnScreens, longVisit, ourUpload, PICTURES_IN_BUNDLE, pictureUpload, recordedEvents } from '../workload.ts';
 
 /** The shortest that can be set. */
 const FLUSH_AGE_MS = 100;
@@ -21,7 +21,7 @@ export async function recordLongSession(target: Target, kind: Kind, durationMs: 
   const recorders = openRecorders(target.doors, target.key);
   try {
     const session = await recorders.start(kind === 'pages' ? 'web' : 'phone', Date.now() - durationMs);
-    const uploads = uploadsOf(kind, session.epochMs, durationMs);
+    const uploads = await uploadsOf(kind, session.epochMs, durationMs);
     for (const [at, { body, format }] of uploads.entries()) {
       if (at % UPLOADS_IN_FLUSH[kind] === 0) await sleep(FLUSH_AGE_MS);
       const refusal = await recorders.upload(session, { bytes: new Uint8Array(body) }, format);
@@ -33,7 +33,8 @@ export async function recordLongSession(target: Target, kind: Kind, durationMs: 
   }
 }
 
-function uploadsOf(kind: Kind, beganMs: number, durationMs: number): readonly Upload[] {
+async function uploadsOf(kind: Kind, beganMs: number, durationMs: number): Promise<readonly Upload[]> {
   if (kind === 'pages') return batchesOf(longVisit(recordedEvents(), beganMs, durationMs)).map((batch, at) => ourUpload('', at, batch));
-  return Array.from({ length: durationMs / 1000 / PICTURES_IN_BUNDLE }, (_, at) => pictureUpload('', at));
+  const screens = await drawnScreens();
+  return Array.from({ length: durationMs / 1000 / PICTURES_IN_BUNDLE }, (_, at) => pictureUpload(screens, '', at));
 }
