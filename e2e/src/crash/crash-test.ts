@@ -44,6 +44,7 @@ export function crashTest(what: string, { on, openMsMax, left = '' }: CrashTestO
       expect(tally.acknowledged).toBeGreaterThan(CYCLES);
       expect(tally.duplicates).toBeGreaterThan(CYCLES);
       expect(tally.replayed).toBeGreaterThan(3 * tally.frames);
+      expect(tally.mergedBlocks).toBeGreaterThan(0);
       expect({ twice: tally.twice, missing: tally.missing, wrong: tally.wrong, miscounted: tally.miscounted }).toEqual({
         twice: 0,
         missing: 0,

@@ -32,6 +32,8 @@ export interface Tally {
   wrong: number;
   /** Counts of the catalog that differ, and its signals. */
   miscounted: number;
+  /** Blocks of merges that the catalog names in the end: the others' are not merged yet. */
+  mergedBlocks: number;
 }
 
 export function newTally(): Tally {
@@ -56,6 +58,7 @@ export function newTally(): Tally {
     missing: 0,
     wrong: 0,
     miscounted: 0,
+    mergedBlocks: 0,
   };
 }
 
@@ -86,6 +89,7 @@ export function tallyTable(tally: Tally, seconds: number): string {
     ['frames missing', tally.missing],
     ['frames out of order or unknown', tally.wrong],
     ['sessions miscounted', tally.miscounted],
+    ['merged blocks', tally.mergedBlocks],
     ['time', `${Math.round(seconds)} s`],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

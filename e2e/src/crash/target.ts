@@ -18,6 +18,12 @@ export const PARTITIONS = 4;
  * which takes one statement at a time, falls behind on a busy machine.
  */
 const FLUSH_AGE_MS = 2000;
+/** Sessions are merged while they are compared, by every process that starts, and what that replaces is swept in the next round. */
+const MERGE_AFTER_MS = 1000;
+const MERGE_AGE_MS = 3000;
+const SWEEP_EVERY_MS = 5000;
+/** Longer than a reader needs for a block. */
+const SWEEP_GRACE_MS = 20_000;
 
 /** What is killed, and how what it stored is read. */
 export interface CrashTarget {
@@ -59,7 +65,15 @@ interface Body {
   log(): string;
 }
 
-const FLAGS = ['--flush-age-ms', String(FLUSH_AGE_MS), '--partitions', String(PARTITIONS), '--log-format', 'json'];
+const FLAGS = Object.entries({
+  'flush-age-ms': FLUSH_AGE_MS,
+  'merge-after-ms': MERGE_AFTER_MS,
+  'merge-age-ms': MERGE_AGE_MS,
+  'sweep-every-ms': SWEEP_EVERY_MS,
+  'sweep-grace-ms': SWEEP_GRACE_MS,
+  partitions: PARTITIONS,
+  'log-format': 'json',
+}).flatMap(([name, value]) => [`--${name}`, String(value)]);
 
 export function openTarget(on: Where): Promise<CrashTarget> {
   return on === 'cluster' ? clusterTarget() : oneProcessTarget();

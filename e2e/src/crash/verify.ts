@@ -148,9 +148,10 @@ async function framesInBlocks(
       const bytes = await api(target, `${path}/${id}`, async (answer) => new Uint8Array(await answer.arrayBuffer()));
       if (bytes !== undefined) blocks.set(id, decodeBlock(bytes, decompressPiece));
     }
-    // In the order of the list, whichever was read first.
+    // In the order of the list, whichever was read first. One that is not there may have been merged since: then the next list tells.
+    const isWhole = list?.blocks.every(({ id }) => blocks.has(id)) ?? false;
     const frames = (list?.blocks ?? []).flatMap(({ id }) => blocks.get(id) ?? []);
-    if (frames.some((frame) => shownFrame(frame).digest === last) || Date.now() > deadline) return frames;
+    if ((isWhole && frames.some((frame) => shownFrame(frame).digest === last)) || Date.now() > deadline) return frames;
     await sleep(ASK_MS);
   }
 }
@@ -187,7 +188,8 @@ export async function verifyStores(
     };
     const { blocks } = await stores.catalog.blocks(projectId, sessionId, partitionOf(sessionId, PARTITIONS));
     const frames: PositionedFrame[] = [];
-    for (const { objectKey, blockOffset, blockLength } of blocks) {
+    for (const { objectKey, blockOffset, blockLength, merged } of blocks) {
+      if (merged) tally.mergedBlocks++;
       if (blockLength === 0) continue;
       const bytes = await stores.blocks.get(objectKey, { offset: blockOffset, length: blockLength });
       frames.push(...decodeBlock(bytes, decompressPiece));
