@@ -13,10 +13,13 @@ export interface InflatedBody {
   readonly fault: BodyFault | null;
 }
 
-/** Bodies up to here are tried on this thread: to inflate one takes 0.1 ms, to hand it over to another thread as long again. */
-const SMALL_BODY_BYTES_MAX = 64 * 1024;
+/**
+ * Bodies up to here are tried on this thread, bundles of pictures too: to inflate one takes 0.1 to 0.2 ms, to hand it over to another thread as long again, and
+ * the garbage collector then runs half as often again (docs/performance.md).
+ */
+const SMALL_BODY_BYTES_MAX = 256 * 1024;
 
-/** What a small body may hold to be inflated on this thread. With its size this bounds an attempt to some ms, whatever the body is. */
+/** What a small body may hold to be inflated on this thread. With its size this bounds an attempt to some ms, whatever the body is or says of itself. */
 const SMALL_INFLATED_BYTES_MAX = 1024 * 1024;
 
 /**
@@ -50,9 +53,10 @@ export async function inflateSound(codec: BodyCodec, body: Uint8Array): Promise<
 
 /** The inflated body; undefined when it is not sound, or not small. */
 function inflateSmall(body: Uint8Array): Uint8Array | undefined {
-  if (body.length > SMALL_BODY_BYTES_MAX) return undefined;
+  const claimed = gzipClaim(body);
+  if (body.length > SMALL_BODY_BYTES_MAX || claimed > SMALL_INFLATED_BYTES_MAX) return undefined;
   try {
-    return alone(gunzipSync(body, { maxOutputLength: SMALL_INFLATED_BYTES_MAX, chunkSize: roomFor(gzipClaim(body)) }));
+    return alone(gunzipSync(body, { maxOutputLength: SMALL_INFLATED_BYTES_MAX, chunkSize: roomFor(claimed) }));
   } catch {
     return undefined;
   }
