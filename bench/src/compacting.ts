@@ -1,5 +1,5 @@
 import type { BlockStore, EventLog } from '@playhead/ports';
-import { systemClock } from '@playhead/ports';
+import { lengthOf, systemClock } from '@playhead/ports';
 import { BufferBudget, Compactor, DEFAULT_SETTINGS } from '@playhead/processors';
 import { memoryBlocks, silentLogger } from '@playhead/testkit';
 
@@ -14,9 +14,9 @@ export async function withCompactor<T>(log: EventLog, use: (flush: () => Promise
   const stored = { objects: 0, bytes: 0 };
   const blocks: BlockStore = {
     ...memoryBlocks(),
-    async put(_, bytes) {
+    async put(_, parts) {
       stored.objects++;
-      stored.bytes += bytes.length;
+      stored.bytes += lengthOf(parts);
       return Promise.resolve('created');
     },
   };

@@ -182,7 +182,7 @@ export class GatewayWorld {
       size += encoded?.bytes.length ?? 0;
     }
     const objectKey = size === 0 ? '' : `uploads/${partition}/${first.offset}-${last.offset}`;
-    if (size > 0) await this.blocks.put(objectKey, Buffer.concat(parts));
+    if (size > 0) await this.blocks.put(objectKey, parts);
     const range = { prevLastOffset, firstOffset: first.offset, lastOffset: last.offset };
     const flush = aFlush({ partition, ...range, objectKey, objectBytes: size, blocks });
     const at = await this.log.append('playhead.flushes', partition, '', flush);
@@ -214,7 +214,7 @@ export class GatewayWorld {
     const { bytes, frameIndex } = encodeBlock(frames, compressPiece);
     const number = mergeNumber + 1;
     const objectKey = `merged/${partition}/${number}`;
-    await this.blocks.put(objectKey, bytes);
+    await this.blocks.put(objectKey, [bytes]);
     const block = aMergedBlock({
       sessionId: session,
       firstFlush: first.flushLastOffset,

@@ -27,7 +27,7 @@ async function flushEach(
 ) {
   let isDead = false;
   const { blocks } = world;
-  const mortal: typeof blocks = { ...blocks, put: (key, bytes) => (isDead ? new Promise(() => undefined) : blocks.put(key, bytes)) };
+  const mortal: typeof blocks = { ...blocks, put: (key, parts) => (isDead ? new Promise(() => undefined) : blocks.put(key, parts)) };
   const compactor = new Compactor(compactorDeps({ ...world, blocks: mortal }, { settings }), 0);
   const stop = new AbortController();
   const ended = compactor.run(stop.signal);
@@ -103,8 +103,8 @@ describe('start', () => {
   test('[CP5] a checkpoint that cannot be written is tried again after as long a time, not at once', async () => {
     const world = aWorld();
     let attempts = 0;
-    const put: typeof world.blocks.put = (key, bytes) => {
-      if (!key.startsWith('checkpoints/')) return world.blocks.put(key, bytes);
+    const put: typeof world.blocks.put = (key, parts) => {
+      if (!key.startsWith('checkpoints/')) return world.blocks.put(key, parts);
       attempts++;
       return Promise.reject(new Error('the store is full'));
     };
@@ -153,7 +153,7 @@ describe('start', () => {
     const bytes = await world.blocks.get(newer);
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     await world.blocks.delete(newer);
-    await world.blocks.put(newer, bytes);
+    await world.blocks.put(newer, [bytes]);
     expect(await start(world)).toMatchObject({ chain: { end: 8 }, flushesRead: 2 });
     await world.blocks.delete(older);
     expect(await start(world)).toMatchObject({ chain: { end: 8 }, flushesRead: 9 });
@@ -164,7 +164,7 @@ describe('start', () => {
     await flushEach(other, uploadsOf(6));
     await flushEach(world, [anUpload(), anUpload({ counter: 1 })], {}, 'die');
     for (const key of await checkpointKeys(world)) await world.blocks.delete(key);
-    for (const key of await checkpointKeys(other)) await world.blocks.put(key, await other.blocks.get(key));
+    for (const key of await checkpointKeys(other)) await world.blocks.put(key, [await other.blocks.get(key)]);
     expect(await start(world)).toMatchObject({ chain: { end: 1 } });
 
     await flushEach(world, uploadsOf(12).slice(2), {}, 'die');
@@ -180,7 +180,7 @@ describe('start', () => {
     await flushEach(world, uploadsOf(8), {}, 'die');
     for (const key of await checkpointKeys(world)) await world.blocks.delete(key);
     const fromTheBeginning = await knowledge(world);
-    for (const key of await checkpointKeys(other)) await world.blocks.put(key, await other.blocks.get(key));
+    for (const key of await checkpointKeys(other)) await world.blocks.put(key, [await other.blocks.get(key)]);
     expect(await knowledge(world)).toEqual(fromTheBeginning);
   });
 

@@ -234,7 +234,7 @@ describe('when to flush', () => {
     const world = aWorld();
     let isDown = true;
     const { blocks } = world;
-    const put: typeof blocks.put = (key, bytes) => (isDown ? Promise.reject(new Error('the store is down')) : blocks.put(key, bytes));
+    const put: typeof blocks.put = (key, parts) => (isDown ? Promise.reject(new Error('the store is down')) : blocks.put(key, parts));
     const logger = keepingLogger();
     const { stats } = aCompactor(
       world,

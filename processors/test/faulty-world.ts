@@ -54,7 +54,7 @@ export function faulty(log: EventLog, blocks: BlockStore, plan: FaultPlan) {
     close: () => log.close(),
   };
   const faultyBlocks: BlockStore = {
-    put: (key, bytes) => effect(() => blocks.put(key, bytes)),
+    put: (key, parts) => effect(() => blocks.put(key, parts)),
     get: (key, range) => question(() => blocks.get(key, range)),
     size: (key) => question(() => blocks.size(key)),
     list: (prefix) => blocks.list(prefix),

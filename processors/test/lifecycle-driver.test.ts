@@ -78,7 +78,7 @@ test('[LC5] a compactor that cannot go on ends no session whose uploads it has n
   const world = aWorld();
   let isDown = true;
   const { blocks } = world;
-  const put: typeof blocks.put = (key, bytes) => (isDown ? Promise.reject(new Error('down')) : blocks.put(key, bytes));
+  const put: typeof blocks.put = (key, parts) => (isDown ? Promise.reject(new Error('down')) : blocks.put(key, parts));
   const { stop } = run({ ...world, blocks: { ...blocks, put } }, { settings: { flushBytesMax: 1, retryMaxMs: 1_000 } });
   await appendUploads(world.log, [anUpload({ receivedAtMs: START_MS })]);
   await settle();

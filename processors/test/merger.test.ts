@@ -217,7 +217,7 @@ describe('what goes wrong', () => {
     const damaged = whole.slice();
     damaged[blockOffset + 20] = (damaged[blockOffset + 20] ?? 0) ^ 255;
     await world.blocks.delete(key);
-    await world.blocks.put(key, damaged);
+    await world.blocks.put(key, [damaged]);
     const logger = keepingLogger();
     const projection = projecting(world);
     const merger = merging(world, { logger });
@@ -231,7 +231,7 @@ describe('what goes wrong', () => {
     const errors = logger.lines.filter(({ level }) => level === 'error');
     expect(errors.map(({ data }) => data)).toMatchObject([{ code: 'BlockFault', sessionId: OTHER_SESSION, partition: 0 }]);
     await world.blocks.delete(key);
-    await world.blocks.put(key, whole);
+    await world.blocks.put(key, [whole]);
     await projection.stop();
     await allMerged(world);
     expect(await blocksOf(world.catalog, OTHER_SESSION)).toEqual(['m5']);

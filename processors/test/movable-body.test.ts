@@ -45,8 +45,8 @@ test('[FC15] the object of a flush has the body in it byte for byte, and its fra
   const frames = positionFrames(upload, OFFSET, FRAMES);
   pending.addUpload(OFFSET, upload, frames, null, 0);
   const { flush, object } = await buildFlush(pending, EMPTY_CHAIN, 'test', 0);
-  expect(Buffer.from(object).includes(Buffer.from(upload.body))).toBe(true);
-  expect(decodeBlock(object, decompressPiece)).toEqual(frames);
+  expect(object).toContain(upload.body);
+  expect(decodeBlock(Buffer.concat(object), decompressPiece)).toEqual(frames);
   const blocks = memoryBlocks();
   await blocks.put(flush.objectKey, object);
   const { rows } = await signalsOf(blocks, flush, { logger: silentLogger });

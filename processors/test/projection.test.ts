@@ -136,7 +136,7 @@ describe('flushes', () => {
     const bytes = await world.blocks.get(first?.objectKey ?? '');
     bytes[20] = (bytes[20] ?? 0) ^ 255;
     await world.blocks.delete(first?.objectKey ?? '');
-    await world.blocks.put(first?.objectKey ?? '', bytes);
+    await world.blocks.put(first?.objectKey ?? '', [bytes]);
     const logger = keepingLogger();
     const { stop } = project(world, { logger });
     await until(world.clock, async () => (await chainEnd(world.catalog)) === 3);
@@ -195,7 +195,7 @@ describe('merges', () => {
     }
     const [first, second] = (await validFlushes(world.log)) as [Flush, Flush];
     const merged = 'merged/p0000/first';
-    await world.blocks.put(merged, await world.blocks.get(first.objectKey));
+    await world.blocks.put(merged, [await world.blocks.get(first.objectKey)]);
     await world.blocks.delete(first.objectKey);
     const append = (merge: Merge): Promise<unknown> => world.log.append('playhead.merges', PARTITION, '', merge);
     await append(aMergeOf(second, 2, { writer: 'too early' }));

@@ -55,7 +55,7 @@ async function damage(blocks: BlockStore, key: string, at: number): Promise<void
 
 async function replace(blocks: BlockStore, key: string, bytes: Uint8Array): Promise<void> {
   await blocks.delete(key);
-  await blocks.put(key, bytes);
+  await blocks.put(key, [bytes]);
 }
 
 const noFrames = new TextEncoder().encode('no frames at all');

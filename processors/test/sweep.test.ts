@@ -78,7 +78,7 @@ test('[SW1] [SW2] objects of flushes and merges that lost go; those that may sti
   const lost = [objectKeyOf(0, toOffset(0), toOffset(1), HASH), mergedKeyOf(0, 1, HASH)];
   const coming = [objectKeyOf(0, toOffset(2), toOffset(9), HASH), mergedKeyOf(0, 2, HASH)];
   const others = ['uploads/p0000/notes', objectKeyOf(1, toOffset(0), toOffset(0), HASH), mergedKeyOf(1, 1, HASH)];
-  for (const key of [...lost, ...coming, ...others]) await world.blocks.put(key, Uint8Array.of(1));
+  for (const key of [...lost, ...coming, ...others]) await world.blocks.put(key, [Uint8Array.of(1)]);
   await passes(world, 1);
   for (const key of lost) expect(await world.blocks.size(key)).toBeNull();
   for (const key of [...coming, ...others]) expect(await world.blocks.size(key)).toBe(1);
@@ -145,7 +145,7 @@ test('[SW4] a stop ends a sweep whose store does not answer', async () => {
 
 test('the catalog is asked about a hundred objects at once, however many there are', async () => {
   const world = await aMergedWorld();
-  for (let i = 0; i < 230; i++) await world.blocks.put(mergedKeyOf(0, 1, String(i).padStart(64, '0').slice(-16)), Uint8Array.of(1));
+  for (let i = 0; i < 230; i++) await world.blocks.put(mergedKeyOf(0, 1, String(i).padStart(64, '0').slice(-16)), [Uint8Array.of(1)]);
   const asked: number[] = [];
   const objectsInUse: Catalog['objectsInUse'] = (partition, keys, beforeMs) => {
     asked.push(keys.length);

@@ -110,5 +110,5 @@ export async function damage(engines: Engines, key: string): Promise<void> {
   const middle = bytes.length >> 1;
   bytes[middle] = (bytes[middle] ?? 0) ^ 1;
   await blocks.delete(key);
-  await blocks.put(key, bytes);
+  await blocks.put(key, [bytes]);
 }

@@ -51,11 +51,11 @@ class DiskBlocks implements BlockStore {
     this.#folders = new Folders(objects);
   }
 
-  async put(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  async put(key: string, parts: readonly Uint8Array[]): Promise<'created' | 'exists'> {
     const path = this.#pathOf(key);
     try {
       if (await isFile(path)) return await this.#exists(path);
-      const written = await writeIncoming(this.#incoming, bytes);
+      const written = await writeIncoming(this.#incoming, parts);
       try {
         await this.#folders.make(dirname(path));
         await this.#link(written, path);

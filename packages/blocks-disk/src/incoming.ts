@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lengthOf, runsOf } from '@playhead/ports';
 
 /**
  * The folder of objects that are being written: one file each, named `<process id>.<token of the process>.<id>`. A file
@@ -8,13 +9,20 @@ import { join } from 'node:path';
  */
 const TOKEN = randomUUID();
 
+/** Given to the disk at once. */
+const WRITE_BYTES = 4 * 1024 * 1024;
+
 /** Writes and syncs a file that nobody sees yet; answers its path. Leaves nothing when it fails. */
-export async function writeIncoming(folder: string, bytes: Uint8Array): Promise<string> {
+export async function writeIncoming(folder: string, parts: readonly Uint8Array[]): Promise<string> {
   const path = join(folder, `${process.pid}.${TOKEN}.${randomUUID()}`);
   try {
     const file = await open(path, 'wx');
     try {
-      await file.writeFile(bytes);
+      for (const run of runsOf(parts, WRITE_BYTES)) {
+        const { bytesWritten } = await file.writev(run);
+        // A disk that is full takes a part of it.
+        if (bytesWritten !== lengthOf(run)) throw new Error(`${bytesWritten} of ${lengthOf(run)} bytes were written`);
+      }
       await file.sync();
     } finally {
       await file.close();

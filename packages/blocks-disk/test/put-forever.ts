@@ -15,7 +15,7 @@ async function putForever(): Promise<void> {
     const length = 1_000 + mine * 9_973;
     const key = `${prefix}/${mine % 3}/${mine}-${length}`;
     try {
-      await blocks.put(key, new Uint8Array(length).fill(mine % 251));
+      await blocks.put(key, [new Uint8Array(length).fill(mine % 251)]);
       writeSync(1, `${key}\n`);
     } catch (error) {
       writeSync(2, `${error instanceof Error && 'code' in error ? String(error.code) : String(error)}\n`);

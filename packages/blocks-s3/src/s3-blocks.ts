@@ -1,6 +1,6 @@
 import type { BlockStore, ByteRange, Clock, StoredObject } from '@playhead/ports';
-import { checkObjectKey, isKeySegment } from '@playhead/ports';
-import { PlayheadError } from '@playhead/schemas';
+import { checkObjectKey, isKeySegment, lengthOf } from '@playhead/ports';
+import { joinBytes, PlayheadError } from '@playhead/schemas';
 import { faultOf, playheadErrorOf } from './faults.ts';
 import { makingBucket } from './making-bucket.ts';
 import { putInParts } from './multipart.ts';
@@ -57,29 +57,30 @@ export class S3Blocks implements BlockStore {
       await this.#calling(undefined, () => client.listPage(prefix + PROBE));
       return;
     }
-    const probe = () => this.#write(prefix + PROBE, new Uint8Array());
+    const probe = () => this.#write(prefix + PROBE, []);
     const first = await this.#calling(undefined, () => makingBucket(client, probe, (tries) => this.#pause(tries)));
     if (first === 'created' && (await this.#calling(undefined, probe)) === 'created') {
       throw new PlayheadError('internal', 'this S3 endpoint ignores If-None-Match: it would overwrite objects');
     }
   }
 
-  async put(key: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  async put(key: string, parts: readonly Uint8Array[]): Promise<'created' | 'exists'> {
     checkObjectKey(key);
-    return this.#calling(key, () => this.#write(this.#parts.prefix + key, bytes));
+    return this.#calling(key, () => this.#write(this.#parts.prefix + key, parts));
   }
 
   /** @throws {S3Fault} */
-  async #write(name: string, bytes: Uint8Array): Promise<'created' | 'exists'> {
+  async #write(name: string, parts: readonly Uint8Array[]): Promise<'created' | 'exists'> {
     const { client, partBytes, newMark } = this.#parts;
     const mark = newMark();
-    const large = bytes.length > partBytes;
+    const length = lengthOf(parts);
+    const large = length > partBytes;
     // Spares an upload that would be for nothing.
     if (large && (await client.head(name))) return 'exists';
     let repeated = false;
     for (let tries = 1; ; tries++) {
       try {
-        await (large ? putInParts(client, name, bytes, mark, partBytes) : client.put(name, bytes, mark));
+        await (large ? putInParts(client, name, parts, mark, partBytes) : client.put(name, joinBytes(parts, length), mark));
         return 'created';
       } catch (error) {
         const fault = faultOf(error);

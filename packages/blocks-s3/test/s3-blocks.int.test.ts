@@ -46,7 +46,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
       ['some/prefiw', 'some/prefix-and', 'some'].map((prefix) => openS3Blocks(optionsFor(bucket, { prefix }))),
     );
     for (const other of [before, after, outer]) {
-      await other?.put('a', Uint8Array.of(1));
+      await other?.put('a', [Uint8Array.of(1)]);
       await other?.close();
     }
     const open = () => openS3Blocks(optionsFor(bucket, { prefix: 'some/prefix' }));
@@ -56,15 +56,15 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
   test('BS1 BS3 an object in parts is read back byte for byte, also in ranges across parts', async () => {
     const blocks = await freshStore();
     const bytes = patterned(40 * MIB + 123);
-    expect(await blocks.put('large/object', bytes)).toBe('created');
+    expect(await blocks.put('large/object', [bytes])).toBe('created');
     expect(await blocks.size('large/object')).toBe(bytes.length);
     expect(Buffer.compare(await blocks.get('large/object'), bytes)).toBe(0);
     const offset = 16 * MIB - 10;
     expect(Buffer.compare(await blocks.get('large/object', { offset, length: 20 }), bytes.subarray(offset, offset + 20))).toBe(0);
     const past = { offset: bytes.length - 1, length: 2 };
     await expect(blocks.get('large/object', past)).rejects.toMatchObject({ code: 'range_not_satisfiable' });
-    expect(await blocks.put('large/object', patterned(17 * MIB))).toBe('exists');
-    expect(await blocks.put('large/object', patterned(1))).toBe('exists');
+    expect(await blocks.put('large/object', [patterned(17 * MIB)])).toBe('exists');
+    expect(await blocks.put('large/object', [patterned(1)])).toBe('exists');
     expect(await blocks.size('large/object')).toBe(bytes.length);
   });
 
@@ -72,7 +72,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     const blocks = await freshStore({ partBytes: 5 * MIB });
     for (let round = 0; round < 4; round++) {
       const contents = [6 * MIB, 1_000, 7 * MIB, 2_000, 8 * MIB, 3_000].map((length) => patterned(length + round));
-      const answers = await Promise.all(contents.map((bytes) => blocks.put(`race/${round}`, bytes)));
+      const answers = await Promise.all(contents.map((bytes) => blocks.put(`race/${round}`, [bytes])));
       expect(answers.filter((answer) => answer === 'created')).toHaveLength(1);
       const winner = contents[answers.indexOf('created')] ?? new Uint8Array();
       expect(Buffer.compare(await blocks.get(`race/${round}`), winner)).toBe(0);
@@ -85,7 +85,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     onTestFinished(async () => void (await Promise.all(stores.map((blocks) => blocks.close()))));
     for (let round = 0; round < 20; round++) {
       const answers = await Promise.all(
-        stores.flatMap((blocks, i) => [blocks.put(`r/${round}`, Uint8Array.of(i)), blocks.put(`r/${round}`, Uint8Array.of(i))]),
+        stores.flatMap((blocks, i) => [blocks.put(`r/${round}`, [Uint8Array.of(i)]), blocks.put(`r/${round}`, [Uint8Array.of(i)])]),
       );
       expect(answers.filter((answer) => answer === 'created')).toHaveLength(1);
       expect(await stores[0]?.get(`r/${round}`)).toEqual(Uint8Array.of(Math.floor(answers.indexOf('created') / 2)));
@@ -95,7 +95,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
   test('BS5 `list` goes on over pages in order of key, among folders too', async () => {
     const blocks = await freshStore({ prefix: 'p' });
     const keys = Array.from({ length: 2_300 }, (_, i) => `many${'-./_'[i % 4]}${i % 7}/${String(i % 3 === 0 ? i : 9_999 - i)}`);
-    for (let i = 0; i < keys.length; i += 50) await Promise.all(keys.slice(i, i + 50).map((key) => blocks.put(key, Uint8Array.of(1))));
+    for (let i = 0; i < keys.length; i += 50) await Promise.all(keys.slice(i, i + 50).map((key) => blocks.put(key, [Uint8Array.of(1)])));
     const listed: string[] = [];
     for await (const { key } of blocks.list('many')) listed.push(key);
     expect(listed).toEqual(keys.toSorted());
@@ -103,11 +103,11 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
 
   test('a server that stands still makes every call fail with unavailable in time; afterwards they succeed', async () => {
     const blocks = await freshStore({ attemptTimeoutMs: 400, requestTimeoutMs: 1_000, attempts: 2 });
-    await blocks.put('before', Uint8Array.of(1, 2, 3));
+    await blocks.put('before', [Uint8Array.of(1, 2, 3)]);
     onTestFinished(() => s3.unpause());
     await s3.pause();
     const calls: readonly (() => Promise<unknown>)[] = [
-      () => blocks.put('during', Uint8Array.of(4)),
+      () => blocks.put('during', [Uint8Array.of(4)]),
       () => blocks.get('before'),
       () => blocks.size('before'),
       () => blocks.delete('before'),
@@ -119,16 +119,16 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'unavailable', retryable: true });
     await s3.unpause();
     // What was sent meanwhile may take effect now, or not: the port says that repeating is safe.
-    expect(['created', 'exists']).toContain(await blocks.put('during', Uint8Array.of(4)));
+    expect(['created', 'exists']).toContain(await blocks.put('during', [Uint8Array.of(4)]));
     expect(await blocks.get('during')).toEqual(Uint8Array.of(4));
-    expect(await blocks.put('after', Uint8Array.of(5))).toBe('created');
+    expect(await blocks.put('after', [Uint8Array.of(5)])).toBe('created');
   });
 
   test('a server that stands still for less than a put’s patience costs nothing: its answer says who wrote', async () => {
     const blocks = await freshStore({ attemptTimeoutMs: 1_000, requestTimeoutMs: 60_000, attempts: 50 });
     onTestFinished(() => s3.unpause());
     await s3.pause();
-    const puts = Promise.allSettled([6, 7, 8].map((byte) => blocks.put(`patient/${byte}`, Uint8Array.of(byte))));
+    const puts = Promise.allSettled([6, 7, 8].map((byte) => blocks.put(`patient/${byte}`, [Uint8Array.of(byte)])));
     // Longer than an attempt: each put is under way twice or more when the server goes on.
     await setTimeout(2_500);
     await s3.unpause();
@@ -148,7 +148,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     for (const afterMs of [0, 5, 20, 50, 100, 200, 400, 5_000]) {
       const key = `cut/after-${afterMs}`;
       const writer = await openS3Blocks(optionsFor(bucket, { partBytes }));
-      const put = writer.put(key, bytes).catch((error: unknown) => (error instanceof PlayheadError ? error.code : error));
+      const put = writer.put(key, [bytes]).catch((error: unknown) => (error instanceof PlayheadError ? error.code : error));
       await Promise.race([put, setTimeout(afterMs)]);
       await writer.close();
       const outcome = await put;
@@ -157,7 +157,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
       // Whole already, or else written now: never anything else.
       const sizes = outcome === 'created' ? [bytes.length] : [null, bytes.length];
       expect(sizes).toContain(await reader.size(key));
-      expect(['created', 'exists']).toContain(await reader.put(key, bytes));
+      expect(['created', 'exists']).toContain(await reader.put(key, [bytes]));
       expect(Buffer.compare(await reader.get(key), bytes)).toBe(0);
     }
     expect(outcomes.has('unavailable')).toBe(true);
@@ -167,7 +167,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     for (let round = 0; round < 10; round++) {
       const bucket = freshBucket();
       const stores = await Promise.all(Array.from({ length: 4 }, () => openS3Blocks(optionsFor(bucket))));
-      const answers = await Promise.all(stores.map((blocks) => blocks.put('key', Uint8Array.of(round))));
+      const answers = await Promise.all(stores.map((blocks) => blocks.put('key', [Uint8Array.of(round)])));
       expect(answers.toSorted()).toEqual(['created', 'exists', 'exists', 'exists']);
       await Promise.all(stores.map((blocks) => blocks.close()));
     }
@@ -195,8 +195,8 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     const endpoint = `http://s3.localhost:${new URL(s3.endpoint).port}`;
     const byHost = await openS3Blocks(optionsFor(bucket, { endpoint, pathStyle: false }));
     const bytes = patterned(17 * MIB);
-    expect(await byHost.put('in/parts', bytes)).toBe('created');
-    expect(await byHost.put('in/parts', bytes)).toBe('exists');
+    expect(await byHost.put('in/parts', [bytes])).toBe('created');
+    expect(await byHost.put('in/parts', [bytes])).toBe('exists');
     expect(await byHost.get('in/parts', { offset: 16 * MIB, length: 9 })).toEqual(bytes.slice(16 * MIB, 16 * MIB + 9));
     const byPath = await openS3Blocks(optionsFor(bucket));
     const listed: unknown[] = [];
@@ -228,16 +228,16 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     const reading = await openS3Blocks(optionsFor(bucket, { readOnly: true }));
     expect((await s3.container.exec(['ls', `/data/${bucket}`])).output.trim()).toBe('other');
     const writing = await openS3Blocks(optionsFor(bucket));
-    await writing.put('key', Uint8Array.of(1));
+    await writing.put('key', [Uint8Array.of(1)]);
     expect(await reading.get('key')).toEqual(Uint8Array.of(1));
     await Promise.all([reading.close(), writing.close()]);
   });
 
   test('a key that is a folder of another is refused where the server keeps objects as files', async () => {
     const blocks = await freshStore();
-    await blocks.put('a/b', Uint8Array.of(1));
-    await expect(blocks.put('a', Uint8Array.of(2))).rejects.toMatchObject({ code: 'invalid_request' });
-    await expect(blocks.put('a/b/c', Uint8Array.of(2))).rejects.toMatchObject({ code: 'invalid_request' });
+    await blocks.put('a/b', [Uint8Array.of(1)]);
+    await expect(blocks.put('a', [Uint8Array.of(2)])).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(blocks.put('a/b/c', [Uint8Array.of(2)])).rejects.toMatchObject({ code: 'invalid_request' });
     expect(await blocks.get('a/b')).toEqual(Uint8Array.of(1));
   });
 
@@ -245,7 +245,7 @@ describe.runIf(noContainers === '')(`a block store on a real S3 server ${noConta
     const blocks = await freshStore();
     await blocks.close();
     await blocks.close();
-    await expect(blocks.put('key', Uint8Array.of(1))).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(blocks.put('key', [Uint8Array.of(1)])).rejects.toMatchObject({ code: 'unavailable' });
     await expect(blocks.get('key')).rejects.toMatchObject({ code: 'unavailable' });
   });
 });

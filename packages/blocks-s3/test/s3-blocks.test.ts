@@ -47,7 +47,7 @@ describe('a put', () => {
     const client = fakeClient();
     const clock = manualClock();
     client.before = failing('put', conflict(), conflict());
-    const put = storeOver(client, clock).put('key', Uint8Array.of(1));
+    const put = storeOver(client, clock).put('key', [Uint8Array.of(1)]);
     const begunAtMs = clock.now();
     const pauses: number[] = [];
     for (const tries of [1, 2]) {
@@ -65,7 +65,7 @@ describe('a put', () => {
   test('BS2 that meets others for ever fails with unavailable', async () => {
     const client = fakeClient();
     client.before = failing('put', ...Array.from({ length: 100 }, conflict));
-    await expect(storeOver(client).put('key', Uint8Array.of(1))).rejects.toMatchObject({
+    await expect(storeOver(client).put('key', [Uint8Array.of(1)])).rejects.toMatchObject({
       code: 'unavailable',
       details: { key: 'key', s3: 'ConditionalRequestConflict' },
     });
@@ -76,14 +76,14 @@ describe('a put', () => {
     const before = fakeClient();
     before.before = failing(length > PART_BYTES ? 'complete' : 'put', lost());
     const never = storeOver(before);
-    await expect(never.put('key', new Uint8Array(length))).rejects.toMatchObject({ code: 'unavailable', retryable: true });
-    expect(await never.put('key', new Uint8Array(length))).toBe('created');
+    await expect(never.put('key', [new Uint8Array(length)])).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+    expect(await never.put('key', [new Uint8Array(length)])).toBe('created');
 
     const after = fakeClient();
     after.after = failing(length > PART_BYTES ? 'complete' : 'put', lost());
     const nevertheless = storeOver(after);
-    await expect(nevertheless.put('key', new Uint8Array(length))).rejects.toMatchObject({ code: 'unavailable' });
-    expect(await nevertheless.put('key', new Uint8Array(length))).toBe('exists');
+    await expect(nevertheless.put('key', [new Uint8Array(length)])).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await nevertheless.put('key', [new Uint8Array(length)])).toBe('exists');
   });
 
   test.each<[S3FaultKind, number]>([
@@ -93,23 +93,23 @@ describe('a put', () => {
   ])('BS2 whose repeated request meets its own object (%s, %i bytes) has created it', async (kind, length) => {
     const client = fakeClient();
     client.after = failing(length > PART_BYTES ? 'complete' : 'put', new S3Fault(kind, 'met', { attempts: 2 }));
-    expect(await storeOver(client).put('key', new Uint8Array(length))).toBe('created');
+    expect(await storeOver(client).put('key', [new Uint8Array(length)])).toBe('created');
   });
 
   test('BS2 whose repeated request meets an object of somebody else answers `exists`', async () => {
     const client = fakeClient();
     const theirs = storeOver(client);
-    await theirs.put('other', Uint8Array.of(1));
-    await theirs.put('key', Uint8Array.of(1));
+    await theirs.put('other', [Uint8Array.of(1)]);
+    await theirs.put('key', [Uint8Array.of(1)]);
     client.before = failing('put', new S3Fault('exists', 'PreconditionFailed', { attempts: 2 }));
-    expect(await storeOver(client).put('key', Uint8Array.of(2))).toBe('exists');
+    expect(await storeOver(client).put('key', [Uint8Array.of(2)])).toBe('exists');
     expect(client.objects.get('p/key')?.bytes).toEqual(Uint8Array.of(1));
   });
 
   test('BS2 whose repeated request met an object that is gone since does not guess', async () => {
     const client = fakeClient();
     client.before = failing('put', new S3Fault('exists', 'PreconditionFailed', { attempts: 2 }));
-    await expect(storeOver(client).put('key', Uint8Array.of(2))).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(storeOver(client).put('key', [Uint8Array.of(2)])).rejects.toMatchObject({ code: 'unavailable' });
   });
 });
 
@@ -127,7 +127,7 @@ describe('a put in parts', () => {
       for (let turns = 20 - Number(call.split(' ')[1]); turns > 0; turns--) await Promise.resolve();
       under--;
     };
-    expect(await storeOver(client).put('key', bytes)).toBe('created');
+    expect(await storeOver(client).put('key', [bytes])).toBe('created');
     expect(most).toBe(4);
     expect(client.calls.filter((call) => call.startsWith('part'))).toHaveLength(11);
     expect(Buffer.compare(client.objects.get('p/key')?.bytes ?? Buffer.of(), bytes)).toBe(0);
@@ -137,7 +137,7 @@ describe('a put in parts', () => {
   test('BS7 is aborted when a part fails, after the others have ended', async () => {
     const client = fakeClient();
     client.before = failing('part 6', lost());
-    await expect(storeOver(client).put('key', bytes)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(storeOver(client).put('key', [bytes])).rejects.toMatchObject({ code: 'unavailable' });
     expect(client.uploads.size).toBe(0);
     expect(client.objects.size).toBe(0);
     expect(client.calls.at(-1)).toBe('abort p/key');
@@ -150,7 +150,7 @@ describe('a put in parts', () => {
     client.before = (call) => {
       for (const fail of failures) fail(call);
     };
-    await expect(storeOver(client).put('key', bytes)).rejects.toMatchObject({ code: 'unavailable', details: { s3: 'AccessDenied' } });
+    await expect(storeOver(client).put('key', [bytes])).rejects.toMatchObject({ code: 'unavailable', details: { s3: 'AccessDenied' } });
     expect(client.calls.at(-1)).toBe('abort p/key');
   });
 
@@ -158,9 +158,9 @@ describe('a put in parts', () => {
     const client = fakeClient();
     const other = storeOver(client);
     client.before = async (call) => {
-      if (call === 'part 11 p/key') await other.put('key', Uint8Array.of(1));
+      if (call === 'part 11 p/key') await other.put('key', [Uint8Array.of(1)]);
     };
-    expect(await storeOver(client).put('key', bytes)).toBe('exists');
+    expect(await storeOver(client).put('key', [bytes])).toBe('exists');
     expect(client.uploads.size).toBe(0);
     expect(client.objects.get('p/key')?.bytes).toEqual(Uint8Array.of(1));
   });
@@ -168,15 +168,17 @@ describe('a put in parts', () => {
   test('BS2 uploads nothing when the object is there', async () => {
     const client = fakeClient();
     const blocks = storeOver(client);
-    await blocks.put('key', Uint8Array.of(1));
-    expect(await blocks.put('key', bytes)).toBe('exists');
+    await blocks.put('key', [Uint8Array.of(1)]);
+    expect(await blocks.put('key', [bytes])).toBe('exists');
     expect(client.calls).toEqual(['put p/key', 'head p/key']);
   });
 
   test('BS2 begins a new upload when its completion meets another put under way', async () => {
     const client = fakeClient();
     client.before = failing('complete', conflict());
-    expect(await storeOver(client).put('key', bytes)).toBe('created');
+    const parts = [bytes.subarray(0, 999), bytes.subarray(999, 1_001), new Uint8Array(), bytes.subarray(1_001)];
+    expect(await storeOver(client).put('key', parts)).toBe('created');
+    expect(Buffer.compare(client.objects.get('p/key')?.bytes ?? Buffer.of(), bytes)).toBe(0);
     expect(client.calls.filter((call) => /^(begin|abort|complete)/.test(call)).map((call) => call.split(' ')[0])).toEqual([
       'begin',
       'complete',
@@ -190,7 +192,7 @@ describe('a put in parts', () => {
   test('BS7 does not abort what may still be completed', async () => {
     const client = fakeClient();
     client.before = failing('complete', lost());
-    await expect(storeOver(client).put('key', bytes)).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(storeOver(client).put('key', [bytes])).rejects.toMatchObject({ code: 'unavailable' });
     expect(client.calls.some((call) => call.startsWith('abort'))).toBe(false);
   });
 });
@@ -201,7 +203,7 @@ describe('a read', () => {
   test('BS1 whose answer was cut begins again', async () => {
     const client = fakeClient();
     const blocks = storeOver(client);
-    await blocks.put('key', Uint8Array.of(1, 2, 3));
+    await blocks.put('key', [Uint8Array.of(1, 2, 3)]);
     client.before = failing('get', cut(), cut());
     expect(await blocks.get('key', { offset: 1, length: 2 })).toEqual(Uint8Array.of(2, 3));
   });
@@ -209,7 +211,7 @@ describe('a read', () => {
   test('BS1 whose answer is cut for ever fails with unavailable', async () => {
     const client = fakeClient();
     const blocks = storeOver(client);
-    await blocks.put('key', Uint8Array.of(1, 2, 3));
+    await blocks.put('key', [Uint8Array.of(1, 2, 3)]);
     client.before = failing('get', ...Array.from({ length: 100 }, cut));
     await expect(blocks.get('key')).rejects.toMatchObject({ code: 'unavailable' });
     expect(client.calls.filter((call) => call.startsWith('get'))).toHaveLength(5);
@@ -227,8 +229,8 @@ describe('a read', () => {
       },
     };
     const blocks = storeOver(lying);
-    await blocks.put('key', Uint8Array.of(1, 2, 3));
-    await blocks.put('one', Uint8Array.of(1));
+    await blocks.put('key', [Uint8Array.of(1, 2, 3)]);
+    await blocks.put('one', [Uint8Array.of(1)]);
     expect(await blocks.get('key')).toEqual(Uint8Array.of(1, 2, 3));
     expect(await blocks.get('key', { offset: 0, length: 3 })).toEqual(Uint8Array.of(1, 2, 3));
     expect(await blocks.get('key', { offset: 1, length: 2 })).toEqual(Uint8Array.of(2, 3));
@@ -240,7 +242,7 @@ describe('a read', () => {
     const real = fakeClient();
     const client: FakeClient = { ...real, get: (name) => real.get(name) };
     const blocks = storeOver(client);
-    await blocks.put('key', Uint8Array.of(1, 2, 3, 4));
+    await blocks.put('key', [Uint8Array.of(1, 2, 3, 4)]);
     expect(await blocks.get('key', { offset: 1, length: 2 })).toEqual(Uint8Array.of(2, 3));
     await expect(blocks.get('key', { offset: 3, length: 2 })).rejects.toMatchObject({ code: 'range_not_satisfiable' });
   });
@@ -250,13 +252,13 @@ describe('a read', () => {
     const shifted = { first: 2, last: 3 };
     const client: FakeClient = { ...real, get: (name) => real.get(name, shifted) };
     const blocks = storeOver(client);
-    await blocks.put('key', Uint8Array.of(1, 2, 3, 4));
+    await blocks.put('key', [Uint8Array.of(1, 2, 3, 4)]);
     await expect(blocks.get('key', { offset: 1, length: 2 })).rejects.toMatchObject({ code: 'unavailable' });
   });
 
   test('BS3 of a range that is none tells first whether there is an object', async () => {
     const blocks = storeOver(fakeClient());
-    await blocks.put('key', Uint8Array.of(1));
+    await blocks.put('key', [Uint8Array.of(1)]);
     for (const range of [
       { offset: -1, length: 2 },
       { offset: 0, length: 0 },
@@ -274,7 +276,7 @@ describe('a list', () => {
     const client = fakeClient();
     const blocks = storeOver(client);
     await blocks.check(false);
-    await blocks.put('key', Uint8Array.of(1));
+    await blocks.put('key', [Uint8Array.of(1)]);
     for (const name of ['p/folder/', 'p/ä', 'p-2/key', 'p']) client.objects.set(name, { bytes: Uint8Array.of(1), mark: '' });
     const listed: string[] = [];
     for await (const { key } of blocks.list('')) listed.push(key);
@@ -329,7 +331,7 @@ test('after `close` every call fails with unavailable, and the client is closed 
   await blocks.close();
   await blocks.close();
   const calls = [
-    () => blocks.put('key', Uint8Array.of(1)),
+    () => blocks.put('key', [Uint8Array.of(1)]),
     () => blocks.get('key'),
     () => blocks.size('key'),
     () => blocks.delete('key'),

@@ -23,7 +23,7 @@ async function opened(more: Partial<S3BlocksOptions> = {}): Promise<{ blocks: Bl
 describe('a request', () => {
   test('is conditional, signed, and has a checksum and its put’s mark', async () => {
     const { blocks, server } = await opened({ prefix: 'some/where' });
-    await blocks.put('a/key', Uint8Array.of(1, 2, 3));
+    await blocks.put('a/key', [Uint8Array.of(1, 2, 3)]);
     const { url, headers } = server.requests.at(-1) ?? {};
     expect(url).toMatch(/^\/bucket\/some\/where\/a\/key(\?|$)/);
     expect(headers).toMatchObject({
@@ -46,7 +46,7 @@ describe('a request', () => {
     const port = new URL(server.endpoint).port;
     const there = { bucket: 'its-bucket', endpoint: `http://s3.localhost:${port}`, credentials };
     const byHost = await openS3Blocks({ ...there, pathStyle: false });
-    expect(await byHost.put('a/key', Uint8Array.of(1))).toBe('created');
+    expect(await byHost.put('a/key', [Uint8Array.of(1)])).toBe('created');
     expect(new Set(server.requests.map(({ headers }) => headers.host))).toEqual(new Set([`its-bucket.s3.localhost:${port}`]));
     expect(server.requests.at(-1)?.url).toMatch(/^\/a\/key(\?|$)/);
     const byPath = await openS3Blocks(there);
@@ -58,7 +58,7 @@ describe('a request', () => {
   test('waits for one of the connections, also with a large body', async () => {
     const { blocks, server } = await opened({ socketsMax: 2 });
     const bytes = new Uint8Array(3_000_000);
-    const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => blocks.put(`key-${i}`, bytes)));
+    const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => blocks.put(`key-${i}`, [bytes])));
     expect(answers).toEqual(Array.from({ length: 8 }, () => 'created'));
     expect(server.connections()).toBe(2);
   });
@@ -80,7 +80,7 @@ describe('a request that fails', () => {
   test('again and again fails with unavailable after as many attempts as were allowed', async () => {
     const { blocks, server, since } = await opened({ attempts: 2 });
     server.fates.push(BUSY, BUSY, BUSY);
-    await expect(blocks.put('key', Uint8Array.of(1))).rejects.toMatchObject({ code: 'unavailable', details: { s3: 'SlowDown' } });
+    await expect(blocks.put('key', [Uint8Array.of(1)])).rejects.toMatchObject({ code: 'unavailable', details: { s3: 'SlowDown' } });
     expect(since()).toHaveLength(2);
   });
 
@@ -94,22 +94,22 @@ describe('a request that fails', () => {
   test('BS2 after its effect: the put that is repeated finds its own object and has created it', async () => {
     const { blocks, server, since } = await opened();
     server.fates.push('lose the answer');
-    expect(await blocks.put('key', Uint8Array.of(1))).toBe('created');
+    expect(await blocks.put('key', [Uint8Array.of(1)])).toBe('created');
     expect(since()).toEqual(['PUT /bucket/key', 'PUT /bucket/key', 'HEAD /bucket/key']);
-    expect(await blocks.put('key', Uint8Array.of(1))).toBe('exists');
+    expect(await blocks.put('key', [Uint8Array.of(1)])).toBe('exists');
   });
 
   test('BS2 after its effect and is not repeated leaves its outcome open; repeating answers `exists`', async () => {
     const { blocks, server } = await opened({ attempts: 1 });
     server.fates.push('lose the answer');
-    await expect(blocks.put('key', Uint8Array.of(1))).rejects.toMatchObject({ code: 'unavailable' });
-    expect(await blocks.put('key', Uint8Array.of(1))).toBe('exists');
+    await expect(blocks.put('key', [Uint8Array.of(1)])).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await blocks.put('key', [Uint8Array.of(1)])).toBe('exists');
   });
 
   test('by conflicts is repeated by the store', async () => {
     const { blocks, server, since } = await opened();
     server.fates.push({ status: 409, code: 'ConditionalRequestConflict' }, { status: 409, code: 'ConditionalRequestConflict' });
-    expect(await blocks.put('key', Uint8Array.of(1))).toBe('created');
+    expect(await blocks.put('key', [Uint8Array.of(1)])).toBe('created');
     expect(since()).toHaveLength(3);
   });
 });
@@ -125,7 +125,7 @@ describe('checksums', () => {
 
   test('BS1 of an answer are looked at: one with another byte is asked for again', async () => {
     const { blocks, server, since } = await opened();
-    await blocks.put('key', Uint8Array.of(1, 2, 3));
+    await blocks.put('key', [Uint8Array.of(1, 2, 3)]);
     server.fates.push('damage', 'damage');
     expect(await blocks.get('key')).toEqual(Uint8Array.of(1, 2, 3));
     expect(since()).toHaveLength(4);
@@ -133,7 +133,7 @@ describe('checksums', () => {
 
   test('tell an answer that is damaged from one that was cut', async () => {
     const { blocks, server } = await opened();
-    await blocks.put('key', new Uint8Array(100_000).fill(7));
+    await blocks.put('key', [new Uint8Array(100_000).fill(7)]);
     const client = sdkClient('bucket', clientSettingsOf({ bucket: 'bucket', endpoint: server.endpoint, credentials }));
     onTestFinished(() => client.close());
     server.fates.push('damage', 'cut');
@@ -146,7 +146,7 @@ describe('checksums', () => {
     vi.stubEnv('AWS_RESPONSE_CHECKSUM_VALIDATION', 'WHEN_REQUIRED');
     onTestFinished(() => void vi.unstubAllEnvs());
     const { blocks, server } = await opened();
-    await blocks.put('key', Uint8Array.of(1, 2, 3));
+    await blocks.put('key', [Uint8Array.of(1, 2, 3)]);
     expect(server.requests.at(-1)?.headers['x-amz-checksum-crc32']).toBe('VbyAHQ==');
     await blocks.get('key');
     expect(server.requests.at(-1)?.headers['x-amz-checksum-mode']).toBe('ENABLED');
@@ -156,7 +156,7 @@ describe('checksums', () => {
 describe('an answer', () => {
   test('BS1 that is cut is asked for again', async () => {
     const { blocks, server, since } = await opened();
-    await blocks.put('key', new Uint8Array(100_000).fill(7));
+    await blocks.put('key', [new Uint8Array(100_000).fill(7)]);
     server.fates.push('cut', 'cut');
     expect(await blocks.get('key')).toEqual(new Uint8Array(100_000).fill(7));
     expect(since()).toHaveLength(4);
@@ -164,14 +164,14 @@ describe('an answer', () => {
 
   test('that stops half way fails with unavailable in time', async () => {
     const { blocks, server } = await opened({ requestTimeoutMs: 400 });
-    await blocks.put('key', new Uint8Array(100_000));
+    await blocks.put('key', [new Uint8Array(100_000)]);
     server.fates.push('stop half way');
     await expect(blocks.get('key')).rejects.toMatchObject({ code: 'unavailable' });
   });
 
   test('that stops half way is asked for again after an attempt’s time', async () => {
     const { blocks, server } = await opened({ attemptTimeoutMs: 400 });
-    await blocks.put('key', new Uint8Array(100_000).fill(7));
+    await blocks.put('key', [new Uint8Array(100_000).fill(7)]);
     server.fates.push('stop half way');
     expect(await blocks.get('key')).toEqual(new Uint8Array(100_000).fill(7));
   });
@@ -179,14 +179,14 @@ describe('an answer', () => {
   test('that never comes fails with unavailable in time, whatever attempts are left', async () => {
     const { blocks, server, since } = await opened({ requestTimeoutMs: 500, attemptTimeoutMs: 10_000, attempts: 100 });
     server.fates.push('stall');
-    await expect(blocks.put('key', Uint8Array.of(1))).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(blocks.put('key', [Uint8Array.of(1)])).rejects.toMatchObject({ code: 'unavailable' });
     expect(since()).toHaveLength(1);
   });
 
   test('that has not come when the store is closed fails with unavailable, and is not asked for again', async () => {
     const { blocks, server, since } = await opened();
     server.fates.push('stall');
-    const put = blocks.put('key', Uint8Array.of(1)).catch((error: unknown) => error);
+    const put = blocks.put('key', [Uint8Array.of(1)]).catch((error: unknown) => error);
     await expect.poll(since).toHaveLength(1);
     await blocks.close();
     expect(await put).toMatchObject({ code: 'unavailable' });
@@ -232,7 +232,7 @@ describe('opening', () => {
     onTestFinished(() => server.stop());
     server.fates.push('serve', 'lose the answer');
     const blocks = await openS3Blocks({ bucket: 'its-bucket', endpoint: server.endpoint, credentials });
-    expect(await blocks.put('key', Uint8Array.of(1))).toBe('created');
+    expect(await blocks.put('key', [Uint8Array.of(1)])).toBe('created');
     await blocks.close();
   });
 

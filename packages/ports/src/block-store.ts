@@ -11,10 +11,11 @@ export interface BlockStore {
    * Writes an object whole and durably, or not at all. A key is written once: `exists` says that an object was already
    * there, which is left as it is.
    *
-   * @param bytes not copied, for a flush is large: they stay as they are until the promise settles
+   * @param parts one behind the other they are the object; any number, of any length, also none. They are not put together first, for a flush
+   *   is large: their bytes stay as they are until the promise settles
    * @throws {PlayheadError} `unavailable` when the outcome is not known; repeating is safe
    */
-  put(key: string, bytes: Uint8Array): Promise<'created' | 'exists'>;
+  put(key: string, parts: readonly Uint8Array[]): Promise<'created' | 'exists'>;
 
   /**
    * Reads a range, or the whole object.

@@ -17,7 +17,7 @@ function blocksThat(away: () => boolean): BlockStore {
   const blocks = memoryBlocks();
   return {
     ...blocks,
-    put: (key, bytes) => (away() ? Promise.reject(new PlayheadError('unavailable', 'S3 is away')) : blocks.put(key, bytes)),
+    put: (key, parts) => (away() ? Promise.reject(new PlayheadError('unavailable', 'S3 is away')) : blocks.put(key, parts)),
   };
 }
 
@@ -36,7 +36,7 @@ describe('an engine that is watched', () => {
   test('answers as it did, and while it does nothing is said', async () => {
     const { logger, waits } = aWorld();
     const blocks = waits.watched('blocks', memoryBlocks());
-    expect(await blocks.put('a', Uint8Array.of(1))).toBe('created');
+    expect(await blocks.put('a', [Uint8Array.of(1)])).toBe('created');
     expect(await blocks.get('a')).toEqual(Uint8Array.of(1));
     expect(await itemsOf(blocks.list(''))).toHaveLength(1);
     await expect(blocks.get('b')).rejects.toThrow(PlayheadError);
@@ -52,11 +52,11 @@ describe('an engine that is watched', () => {
       blocksThat(() => away),
     );
     for (let ms = 0; ms < 59_000; ms += 100) {
-      await blocks.put('a', new Uint8Array()).catch(() => undefined);
+      await blocks.put('a', [new Uint8Array()]).catch(() => undefined);
       clock.advance(100);
     }
     away = false;
-    await blocks.put('a', new Uint8Array());
+    await blocks.put('a', [new Uint8Array()]);
     expect(logger.lines.map(({ level, data }) => [level, (data as { readonly forMs: number }).forMs])).toEqual([
       ...[0, 10_000, 20_000, 30_000, 40_000, 50_000].map((forMs) => ['warn', forMs]),
       ['info', 59_000],
@@ -90,7 +90,7 @@ describe('an engine that is watched', () => {
       'blocks',
       blocksThat(() => true),
     );
-    await blocks.put('a', new Uint8Array()).catch(() => undefined);
+    await blocks.put('a', [new Uint8Array()]).catch(() => undefined);
     await blocks.size('a');
     expect(waits.report()).toMatchObject([{ operation: 'put', failures: 1 }]);
   });
@@ -101,7 +101,7 @@ describe('an engine that is watched', () => {
       'blocks',
       blocksThat(() => true),
     );
-    await blocks.put('a', new Uint8Array()).catch(() => undefined);
+    await blocks.put('a', [new Uint8Array()]).catch(() => undefined);
     clock.advance(80_000);
     expect(waits.report()).toHaveLength(1);
     clock.advance(20_000);

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, gunzipSync, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { isGzip } from '@playhead/schemas';
-import { plainBytes } from './plain-bytes.ts';
+import { alone, plainBytes } from './plain-bytes.ts';
 import { roomFor } from './room.ts';
 
 const compressElsewhere = promisify(zstdCompress);
@@ -14,15 +14,13 @@ const MERGED_LEVEL = 9;
 
 /** Compresses one piece of a block into one zstd frame. The `compress` of `encodeBlock`. */
 export function compressPiece(raw: Uint8Array): Uint8Array {
-  return plainBytes(zstdCompressSync(raw, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }));
+  return alone(zstdCompressSync(raw, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }));
 }
 
 /** Compresses one piece better than {@link compressPiece}, on a thread of zlib's: the event loop does not wait for it. */
 export async function compressPieceWell(raw: Uint8Array): Promise<Uint8Array> {
   // Told the size, it makes tables of that size (a hundredth of the time for a small piece), and the zstd frame holds it.
-  return plainBytes(
-    await compressElsewhere(raw, { pledgedSrcSize: raw.length, params: { [constants.ZSTD_c_compressionLevel]: MERGED_LEVEL } }),
-  );
+  return alone(await compressElsewhere(raw, { pledgedSrcSize: raw.length, params: { [constants.ZSTD_c_compressionLevel]: MERGED_LEVEL } }));
 }
 
 /**

@@ -9,7 +9,7 @@ const CHECKPOINTS_KEPT = 2;
 
 /** Writes a checkpoint and removes those that it makes superfluous. One that is there already stands on the same flush and stays. */
 export async function writeCheckpoint(blocks: BlockStore, checkpoint: Checkpoint): Promise<void> {
-  await blocks.put(checkpointKey(checkpoint.partition, checkpoint.flushesOffset), encodeCheckpoint(checkpoint));
+  await blocks.put(checkpointKey(checkpoint.partition, checkpoint.flushesOffset), [encodeCheckpoint(checkpoint)]);
   await removeOld(blocks, checkpoint.partition);
 }
 

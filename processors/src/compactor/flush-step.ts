@@ -4,8 +4,9 @@ import type { BlockStore, EventLog } from '@playhead/ports';
 import type { Chain, Flush, FlushBlock, Offset, Rejected } from '@playhead/schemas';
 import { blockParts, extendsChain, nextOffset } from '@playhead/schemas';
 import { compressPiece } from '@playhead/uploads';
+import { heldBytes } from '../core/held-bytes.ts';
 import { objectKeyOf } from '../core/object-key.ts';
-import { joinObject } from '../runtime/join-object.ts';
+import { hashObject } from '../runtime/hash-object.ts';
 import { readUpTo } from '../runtime/read-up-to.ts';
 import type { Runtime } from '../runtime/retry.ts';
 import { untilDone } from '../runtime/retry.ts';
@@ -24,11 +25,11 @@ export interface FlushDeps extends Runtime {
   readonly settings: ProcessorSettings;
 }
 
-/** A flush before it is written: the object's bytes, and the records. */
+/** A flush before it is written: the object's parts, and the records. */
 export interface BuiltFlush {
   readonly flush: Flush;
-  /** Empty when nothing had a frame. */
-  readonly object: Uint8Array;
+  /** Pictures and moved bodies are what was read, not copies. Empty when nothing had a frame. */
+  readonly object: readonly Uint8Array[];
   readonly rejected: readonly Rejected[];
   /** What all of it holds in memory, besides the record. */
   readonly bytes: number;
@@ -53,12 +54,11 @@ export async function buildFlush(pending: PendingFlush, chain: Chain, writer: st
     for (const part of block.parts) parts.push(part);
     objectBytes += length;
   }
-  const { object, sha256Hex } = await joinObject(parts, objectBytes);
   const { firstOffset, lastOffset } = pending.range();
-  const objectKey = objectBytes === 0 ? '' : objectKeyOf(partition, firstOffset, lastOffset, sha256Hex);
+  const objectKey = objectBytes === 0 ? '' : objectKeyOf(partition, firstOffset, lastOffset, await hashObject(parts));
   const head = { partition, prevLastOffset: chain.end, firstOffset, lastOffset };
-  const bytes = rejected.reduce((sum, { body }) => sum + body.length, object.length);
-  return { object, rejected, bytes, flush: { ...head, objectKey, objectBytes, createdAtMs: nowMs, writer, gap, blocks } };
+  const bytes = rejected.reduce((sum, { body }) => sum + body.length, heldBytes(parts));
+  return { object: parts, rejected, bytes, flush: { ...head, objectKey, objectBytes, createdAtMs: nowMs, writer, gap, blocks } };
 }
 
 /** How the race for the chain's end went. `flushesNext`: where to read on. */

@@ -1,6 +1,7 @@
 import type { BodyFault, Offset, PositionedFrame, StoredFrame, Upload } from '@playhead/schemas';
 import { BytesFault, decodeOutline, movableBody } from '@playhead/schemas';
 import { positionFrames, readUploadAsync } from '@playhead/uploads';
+import { heldBytes } from '../core/held-bytes.ts';
 
 /** What a buffer may hold besides payloads before they are copied out of it. */
 const WASTE_BYTES_MAX = 16 * 1024;
@@ -44,20 +45,8 @@ function outlinedFrames(offset: Offset, upload: Upload): readonly StoredFrame[] 
  * it), which no count of bytes would show: such payloads are copied together into one buffer of their size.
  */
 function withoutWaste(frames: readonly PositionedFrame[]): readonly PositionedFrame[] {
-  const buffers = new Set<ArrayBufferLike>();
-  let last: ArrayBufferLike | null = null;
-  let payloadBytes = 0;
-  let heldBytes = 0;
-  for (const { payload } of frames) {
-    payloadBytes += payload.length;
-    const { buffer } = payload;
-    // Nearly always the one of all.
-    if (buffer === last || buffers.has(buffer)) continue;
-    last = buffer;
-    buffers.add(buffer);
-    heldBytes += buffer.byteLength;
-  }
-  if (heldBytes <= 2 * payloadBytes + WASTE_BYTES_MAX) return frames;
+  const payloadBytes = frames.reduce((sum, { payload }) => sum + payload.length, 0);
+  if (heldBytes(frames.map(({ payload }) => payload)) <= 2 * payloadBytes + WASTE_BYTES_MAX) return frames;
   const copy = new Uint8Array(payloadBytes);
   let end = 0;
   return frames.map((frame) => {

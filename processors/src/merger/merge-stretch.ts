@@ -3,16 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { BlockStore } from '@playhead/ports';
 import { isLost } from '@playhead/ports';
 import type { PositionedFrame } from '@playhead/schemas';
-import {
-  BLOCK_HEADER_BYTES,
-  BlockFault,
-  cutBlock,
-  decodeBlock,
-  joinBytes,
-  layOutBlock,
-  MERGED_PIECE_RAW_BYTES,
-  rawBytesOf,
-} from '@playhead/schemas';
+import { BLOCK_HEADER_BYTES, BlockFault, cutBlock, decodeBlock, layOutBlock, MERGED_PIECE_RAW_BYTES, rawBytesOf } from '@playhead/schemas';
 import { compressPieceWell, decompressPiece } from '@playhead/uploads';
 import type { Runtime } from '../runtime/retry.ts';
 import { orGivenUp, untilDone } from '../runtime/retry.ts';
@@ -34,8 +25,9 @@ export interface MergeStretchDeps extends Runtime {
 /** A merged block before it has its place in an object. */
 export interface BuiltBlock {
   readonly summary: StretchSummary;
-  /** Empty when no block of the stretch had a frame. */
-  readonly bytes: Uint8Array;
+  /** One behind the other they are the block; pictures are views of the blocks that were read. Empty when none of the stretch had a frame. */
+  readonly parts: readonly Uint8Array[];
+  readonly length: number;
   readonly frameIndex: Uint8Array;
 }
 
@@ -59,12 +51,11 @@ export async function mergeStretch(deps: MergeStretchDeps, stretch: Stretch, sig
       for (const frame of framesOf(block, fetched[i] ?? new Uint8Array())) frames.push(frame);
     }
   }
-  if (frames.length === 0) return { summary, bytes: new Uint8Array(), frameIndex: new Uint8Array() };
+  if (frames.length === 0) return { summary, parts: [], length: 0, frameIndex: new Uint8Array() };
   const cut = cutBlock(frames, MERGED_PIECE_RAW_BYTES);
   const compressed: Uint8Array[] = [];
   for (const piece of cut.pieces) compressed.push(await orGivenUp(compress(rawBytesOf(piece)), signal));
-  const { parts, length, frameIndex } = layOutBlock(cut, compressed, crc32);
-  return { summary, bytes: joinBytes(parts, length), frameIndex };
+  return { summary, ...layOutBlock(cut, compressed, crc32) };
 }
 
 function fetchBlock(deps: MergeStretchDeps, block: KnownBlock, signal: AbortSignal): Promise<Uint8Array> {

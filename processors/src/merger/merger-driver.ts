@@ -3,7 +3,7 @@ import { isLost, pause } from '@playhead/ports';
 import type { Merge, MergedBlock, Partition } from '@playhead/schemas';
 import { mergedKeyOf } from '../core/object-key.ts';
 import { sessionKey } from '../core/session-key.ts';
-import { joinObject } from '../runtime/join-object.ts';
+import { hashObject } from '../runtime/hash-object.ts';
 import { errorFields, GivenUp, orGivenUp, untilDone } from '../runtime/retry.ts';
 import type { LookSpan } from './core/choose-sessions.ts';
 import { chooseSessions, nextSpan, SESSIONS_MAX } from './core/choose-sessions.ts';
@@ -116,7 +116,7 @@ export class Merger {
     const { partition } = this;
     const { clock, writer, settings } = this.#deps;
     const room = new MergeRoom(settings.mergeBytesMax);
-    const parts: Uint8Array[] = [];
+    const object: Uint8Array[] = [];
     const blocks: MergedBlock[] = [];
     let [objectBytes, blocksBefore, bytesBefore] = [0, 0, 0];
     for (const session of chosen) {
@@ -124,16 +124,15 @@ export class Merger {
       if (part === null) continue;
       blocksBefore += part.blocksBefore;
       bytesBefore += part.bytesBefore;
-      for (const { summary, bytes, frameIndex } of part.built) {
-        blocks.push({ ...summary, blockOffset: bytes.length === 0 ? 0 : objectBytes, blockLength: bytes.length, frameIndex });
-        parts.push(bytes);
-        objectBytes += bytes.length;
+      for (const { summary, parts, length, frameIndex } of part.built) {
+        blocks.push({ ...summary, blockOffset: length === 0 ? 0 : objectBytes, blockLength: length, frameIndex });
+        for (const one of parts) object.push(one);
+        objectBytes += length;
       }
       if (part.isFull) break;
     }
     if (blocks.length === 0) return null;
-    const { object, sha256Hex } = await joinObject(parts, objectBytes);
-    const objectKey = objectBytes === 0 ? '' : mergedKeyOf(partition, number, sha256Hex);
+    const objectKey = objectBytes === 0 ? '' : mergedKeyOf(partition, number, await hashObject(object));
     const merge: Merge = { partition, number, objectKey, objectBytes, createdAtMs: clock.now(), writer, blocks };
     return { merge, object, blocksBefore, bytesBefore };
   }
@@ -198,8 +197,8 @@ export class Merger {
 /** A merge before it is written, and what it takes the place of. */
 interface BuiltMerge {
   readonly merge: Merge;
-  /** Empty when nothing had a frame. */
-  readonly object: Uint8Array;
+  /** Its parts. Empty when nothing had a frame. */
+  readonly object: readonly Uint8Array[];
   readonly blocksBefore: number;
   readonly bytesBefore: number;
 }

@@ -39,7 +39,7 @@ export function blocksOf(world: World, inner: BlockStore, process: SimProcess, o
   const on = <T>(what: string, isWrite: boolean, perform: () => Promise<T>): Promise<T> =>
     call(world, process, 'blocks', what, isWrite, perform);
   return {
-    put: (key, bytes) => on(`put ${key}`, true, () => inner.put(key, bytes)),
+    put: (key, parts) => on(`put ${key}`, true, () => inner.put(key, parts)),
     get: (key, range) => on(`get ${key}`, false, () => inner.get(key, range)),
     size: (key) => on(`size ${key}`, false, () => inner.size(key)),
     async *list(prefix) {

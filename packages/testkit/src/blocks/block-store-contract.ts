@@ -27,7 +27,7 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
     test('BS1 an object is read back byte for byte, also after reopening', async () => {
       const { blocks, reopen } = await open();
       const contents = [0, 1, 4_096, 3_000_001].map((length) => patterned(length));
-      for (const [i, bytes] of contents.entries()) expect(await blocks.put(`some/where/${i}`, bytes)).toBe('created');
+      for (const [i, bytes] of contents.entries()) expect(await blocks.put(`some/where/${i}`, [bytes])).toBe('created');
       for (const [i, bytes] of contents.entries()) expect(equal(await blocks.get(`some/where/${i}`), bytes)).toBe(true);
       if (!reopen) return;
       await blocks.close();
@@ -36,10 +36,28 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
       for (const [i, bytes] of contents.entries()) expect(equal(await again.get(`some/where/${i}`), bytes)).toBe(true);
     });
 
+    test('BS1 an object is its parts one behind the other, however many, however long, also empty ones and none', async () => {
+      const { blocks } = await open();
+      const [large, bytes] = [patterned(9_500_000), patterned(5_000)];
+      const objects: readonly (readonly Uint8Array[])[] = [
+        [],
+        [new Uint8Array(), new Uint8Array()],
+        [new Uint8Array(), bytes, new Uint8Array()],
+        Array.from({ length: bytes.length }, (_, i) => bytes.subarray(i, i + 1)),
+        [bytes.subarray(0, 1), large, bytes.subarray(1, 2), large.subarray(7, 6_000_000), bytes],
+      ];
+      for (const [i, parts] of objects.entries()) expect(await blocks.put(`in/parts/${i}`, parts)).toBe('created');
+      for (const [i, parts] of objects.entries()) {
+        const whole = Buffer.concat(parts);
+        expect(await blocks.size(`in/parts/${i}`)).toBe(whole.length);
+        expect(equal(await blocks.get(`in/parts/${i}`), whole)).toBe(true);
+      }
+    });
+
     test('BS1 the caller may reuse its buffers once the object is put, and what was read is its own', async () => {
       const { blocks } = await open();
       const bytes = patterned(100);
-      await blocks.put('key', bytes);
+      await blocks.put('key', [bytes]);
       bytes.fill(0);
       const read = await blocks.get('key');
       expect(equal(read, patterned(100))).toBe(true);
@@ -49,8 +67,8 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
 
     test('BS2 the second put of a key answers `exists` and changes nothing', async () => {
       const { blocks } = await open();
-      expect(await blocks.put('a/key', patterned(10))).toBe('created');
-      expect(await blocks.put('a/key', patterned(20))).toBe('exists');
+      expect(await blocks.put('a/key', [patterned(10)])).toBe('created');
+      expect(await blocks.put('a/key', [patterned(20)])).toBe('exists');
       expect(await blocks.size('a/key')).toBe(10);
       expect(equal(await blocks.get('a/key'), patterned(10))).toBe(true);
     });
@@ -59,7 +77,7 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
       const { blocks } = await open();
       for (let round = 0; round < 5; round++) {
         const key = `race/${round}`;
-        const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => blocks.put(key, patterned(1_000 + i))));
+        const answers = await Promise.all(Array.from({ length: 12 }, (_, i) => blocks.put(key, [patterned(1_000 + i)])));
         expect(answers.filter((answer) => answer === 'created')).toHaveLength(1);
         const winner = answers.indexOf('created');
         expect(equal(await blocks.get(key), patterned(1_000 + winner))).toBe(true);
@@ -69,7 +87,7 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
     test('BS3 a range is answered exactly', async () => {
       const { blocks } = await open();
       const bytes = patterned(10_000);
-      await blocks.put('key', bytes);
+      await blocks.put('key', [bytes]);
       for (const [offset, length] of [
         [0, 1],
         [0, 10_000],
@@ -82,8 +100,8 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
 
     test('BS3 a range that leaves the object fails with range_not_satisfiable', async () => {
       const { blocks } = await open();
-      await blocks.put('key', patterned(100));
-      await blocks.put('empty', new Uint8Array());
+      await blocks.put('key', [patterned(100)]);
+      await blocks.put('empty', [new Uint8Array()]);
       const outside = [
         { key: 'key', offset: 100, length: 1 },
         { key: 'key', offset: 0, length: 101 },
@@ -100,7 +118,7 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
 
     test('BS4 what is not there is told as such', async () => {
       const { blocks } = await open();
-      await blocks.put('there/key', patterned(5));
+      await blocks.put('there/key', [patterned(5)]);
       for (const key of ['nothing', 'there/nothing', 'not/there', 'there']) {
         await expect(blocks.get(key)).rejects.toMatchObject({ code: 'not_found' });
         await expect(blocks.get(key, { offset: 0, length: 1 })).rejects.toMatchObject({ code: 'not_found' });
@@ -112,18 +130,18 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
 
     test('BS4 what was deleted is gone, and its key can be written again', async () => {
       const { blocks } = await open();
-      await blocks.put('a/b/key', patterned(5));
+      await blocks.put('a/b/key', [patterned(5)]);
       await blocks.delete('a/b/key');
       expect(await blocks.size('a/b/key')).toBeNull();
       expect(await collect(blocks.list(''))).toEqual([]);
-      expect(await blocks.put('a/b/key', patterned(6))).toBe('created');
+      expect(await blocks.put('a/b/key', [patterned(6)])).toBe('created');
       expect(await blocks.size('a/b/key')).toBe(6);
     });
 
     test('BS5 `list` yields what begins with the prefix, in order of the keys’ bytes', async () => {
       const { blocks } = await open();
       const keys = ['a', 'a-b', 'a.b', 'ab/x', 'ab/x2', 'ab-/z', 'abc', 'A/1', 'b/0/1', 'b/0-1', 'b/00', 'B', '_', '0/9'];
-      for (const [i, key] of keys.entries()) await blocks.put(key, patterned(i + 1));
+      for (const [i, key] of keys.entries()) await blocks.put(key, [patterned(i + 1)]);
       const expected = (prefix: string): StoredObject[] =>
         keys
           .map((key, i) => ({ key, bytes: i + 1 }))
@@ -138,7 +156,7 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
       const { blocks } = await open();
       const keys = Array.from({ length: 1_050 }, (_, i) => `many/${String(i).padStart(5, '0')}`);
       for (let i = 0; i < keys.length; i += 50) {
-        await Promise.all(keys.slice(i, i + 50).map((key) => blocks.put(key, patterned(3))));
+        await Promise.all(keys.slice(i, i + 50).map((key) => blocks.put(key, [patterned(3)])));
       }
       expect((await collect(blocks.list('many/'))).map((object) => object.key)).toEqual(keys);
     });
@@ -167,7 +185,7 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
       ];
       for (const key of bad) {
         const refused = { code: 'invalid_request' };
-        await expect(blocks.put(key, patterned(1))).rejects.toMatchObject(refused);
+        await expect(blocks.put(key, [patterned(1)])).rejects.toMatchObject(refused);
         await expect(blocks.get(key)).rejects.toMatchObject(refused);
         await expect(blocks.size(key)).rejects.toMatchObject(refused);
         await expect(blocks.delete(key)).rejects.toMatchObject(refused);
@@ -180,7 +198,7 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
       const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-';
       const long = `${'x'.repeat(255)}/${'y'.repeat(254)}/z`;
       for (const key of [alphabet, long, '...', '.hidden', 'a/..b', '-']) {
-        expect(await blocks.put(key, patterned(9))).toBe('created');
+        expect(await blocks.put(key, [patterned(9)])).toBe('created');
         expect(equal(await blocks.get(key), patterned(9))).toBe(true);
       }
     });
@@ -189,7 +207,7 @@ export function blockStoreContract(name: string, factory: () => Promise<OpenedBl
       const { blocks } = await open();
       const bytes = patterned(4_000_000);
       const progress = { done: false };
-      const put = blocks.put('large/object', bytes).finally(() => {
+      const put = blocks.put('large/object', [bytes]).finally(() => {
         progress.done = true;
       });
       while (!progress.done) {

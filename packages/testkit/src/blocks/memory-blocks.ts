@@ -6,10 +6,10 @@ import { PlayheadError } from '@playhead/schemas';
 export function memoryBlocks(): BlockStore {
   const objects = new Map<string, Uint8Array>();
   return {
-    async put(key, bytes) {
+    async put(key, parts) {
       checkObjectKey(key);
       if (objects.has(key)) return 'exists';
-      objects.set(key, Uint8Array.from(bytes));
+      objects.set(key, Uint8Array.from(Buffer.concat(parts)));
       return 'created';
     },
     async get(key, range) {
