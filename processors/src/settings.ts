@@ -32,8 +32,10 @@ export interface ProcessorSettings {
   readonly mergeAgeMs: number;
   /** ... or when what waits has so many stored bytes. */
   readonly mergeBytesMin: number;
-  /** A merge takes so many stored bytes, or one larger block. */
+  /** A merge takes so many stored bytes of several sessions ... */
   readonly mergeBytesMax: number;
+  /** ... or so many of a single one, or one larger block: that is held in memory. */
+  readonly mergeSessionBytesMax: number;
   /** How often a partition looks for what can be merged. */
   readonly mergeTickMs: number;
   /** How often a partition looks for objects that nobody refers to. */
@@ -64,6 +66,7 @@ export const DEFAULT_SETTINGS: ProcessorSettings = {
   mergeAgeMs: 60 * 60_000,
   mergeBytesMin: 16 * 1024 * 1024,
   mergeBytesMax: 64 * 1024 * 1024,
+  mergeSessionBytesMax: LIMITS.mergedSessionBytesMax,
   mergeTickMs: 30_000,
   sweepEveryMs: 10 * 60_000,
   sweepGraceMs: 60 * 60_000,

@@ -33,6 +33,9 @@ function aBlock(offset: number, textBytes: number, overrides: Partial<StoredBloc
   return { ...aFlushBlock(), firstOffset, lastOffset, ...place, ...overrides };
 }
 
+const roomFor = (mergeBytesMax: number, mergeSessionBytesMax = mergeBytesMax): MergeRoom =>
+  new MergeRoom({ mergeBytesMax, mergeSessionBytesMax });
+
 const places = (stretches: readonly (readonly StoredBlock[])[]): number[][] =>
   stretches.map((stretch) => stretch.map(({ flushLastOffset }) => flushLastOffset));
 
@@ -70,7 +73,7 @@ describe('when, and which', () => {
 describe('stretches', () => {
   test('[MG1] only blocks that no merge has are taken, whole, and none across a merged one', () => {
     const blocks = [0, 1, 2, 3, 4].map((offset) => aBlock(offset, 10, { merged: offset === 2 }));
-    const { stretches, isFull } = cutStretches(blocks, new MergeRoom(1_000_000));
+    const { stretches, isFull } = cutStretches(blocks, roomFor(1_000_000));
     expect(places(stretches)).toEqual([
       [0, 1],
       [3, 4],
@@ -81,36 +84,56 @@ describe('stretches', () => {
   test('[MG1] entries without frames are taken as well', () => {
     const quiet = { blockLength: 0, frameIndex: new Uint8Array(), objectKey: '' };
     const blocks = [aBlock(0, 1, quiet), aBlock(1, 10), aBlock(2, 1, quiet)];
-    expect(places(cutStretches(blocks, new MergeRoom(1_000_000)).stretches)).toEqual([[0, 1, 2]]);
+    expect(places(cutStretches(blocks, roomFor(1_000_000)).stretches)).toEqual([[0, 1, 2]]);
   });
 
   test('[MG6] a stretch inflates to no more than is allowed, but for one larger block', () => {
     const blocks = [aBlock(0, 60), aBlock(1, 40), aBlock(2, 1), aBlock(3, 1_000), aBlock(4, 1)];
-    expect(places(cutStretches(blocks, new MergeRoom(1_000_000), 100).stretches)).toEqual([[0, 1], [2], [3], [4]]);
+    expect(places(cutStretches(blocks, roomFor(1_000_000), 100).stretches)).toEqual([[0, 1], [2], [3], [4]]);
   });
 
-  test('[MG2] a merge that is full takes no more blocks, but always a first one', () => {
+  test('[MG2] the session that a merge begins with is cut where it is too large for one object, behind a first block at least', () => {
     const blocks = [0, 1, 2, 3].map((offset) => aBlock(offset, 10));
     const [{ blockLength }] = blocks as [StoredBlock];
-    const room = new MergeRoom(3 * blockLength);
-    expect(cutStretches(blocks.slice(0, 1), room).isFull).toBe(false);
-    const second = cutStretches(blocks, room);
-    expect([places(second.stretches), second.isFull]).toEqual([[[0, 1]], true]);
-    const tight = cutStretches(blocks, new MergeRoom(1));
+    const cut = cutStretches(blocks, roomFor(blockLength, 3 * blockLength));
+    expect([places(cut.stretches), cut.isFull]).toEqual([[[0, 1, 2]], true]);
+    const tight = cutStretches(blocks, roomFor(1, 1));
     expect([places(tight.stretches), tight.isFull]).toEqual([[[0]], true]);
+    const whole = cutStretches(blocks, roomFor(1, 4 * blockLength));
+    expect([places(whole.stretches), whole.isFull]).toEqual([[[0, 1, 2, 3]], false]);
+  });
+
+  test('[MG2] a session behind another one comes whole, or not at all', () => {
+    const blocks = [0, 1, 2, 3].map((offset) => aBlock(offset, 10, { merged: offset === 1 }));
+    const [first, ...others] = blocks as [StoredBlock, ...StoredBlock[]];
+    const { blockLength } = first;
+    for (const [room, expected] of [
+      [roomFor(3 * blockLength, 100 * blockLength), [[[2, 3]], false]],
+      [roomFor(3 * blockLength - 1, 100 * blockLength), [[], true]],
+    ] as const) {
+      expect(cutStretches([first], room).isFull).toBe(false);
+      const second = cutStretches(others, room);
+      expect([places(second.stretches), second.isFull]).toEqual(expected);
+    }
+    // Behind one that is larger than what several may have.
+    const full = roomFor(blockLength, 4 * blockLength);
+    expect(cutStretches(blocks, full).isFull).toBe(false);
+    expect(cutStretches([aBlock(9, 1)], full)).toEqual({ stretches: [], isFull: true });
   });
 
   test('[MG6] what goes into the record of a merge is bounded', () => {
     const marks = new Uint8Array(3 * 1024 * 1024);
     const { stretches, isFull } = cutStretches(
       [0, 1, 2].map((offset) => aBlock(offset, 1, { marks })),
-      new MergeRoom(Number.MAX_SAFE_INTEGER),
+      roomFor(Number.MAX_SAFE_INTEGER),
     );
     expect([places(stretches), isFull]).toEqual([[[0, 1]], true]);
+    const room = roomFor(Number.MAX_SAFE_INTEGER);
+    for (const expected of [false, false, true]) expect(cutStretches([aBlock(0, 1, { marks })], room).isFull).toBe(expected);
   });
 
   test('a damaged frame index is an error', () => {
-    expect(() => cutStretches([aBlock(0, 1, { frameIndex: Uint8Array.of(9, 9) })], new MergeRoom(1))).toThrow(BytesFault);
+    expect(() => cutStretches([aBlock(0, 1, { frameIndex: Uint8Array.of(9, 9) })], roomFor(1))).toThrow(BytesFault);
   });
 });
 

@@ -118,10 +118,24 @@ describe('what a merge holds', () => {
     const before = await allFrames(world);
     const [flush] = await validFlushes(world.log);
     const mergeBytesMax = 2 * (flush?.blocks[0]?.blockLength ?? 0);
-    const merger = await allMerged(world, { settings: { mergeBytesMax } });
+    const merger = await allMerged(world, { settings: { mergeBytesMax, mergeSessionBytesMax: mergeBytesMax } });
     expect(merger.stats.merges).toBeGreaterThan(1);
     expect(await allFrames(world)).toEqual(before);
     for (const merge of await recordsOf(world.log, 'playhead.merges')) expect(merge?.blocks.length).toBeGreaterThan(0);
+  });
+
+  test('[MG2] a session that is larger than what several may have together is in one object', async () => {
+    const world = await aRecordedWorld();
+    const before = await allFrames(world);
+    await allMerged(world, { settings: { mergeBytesMax: 1 } });
+    const keys: string[] = [];
+    for (const sessionId of [EXAMPLE_SESSION, OTHER_SESSION]) {
+      const { blocks } = await world.catalog.blocks(EXAMPLE_PROJECT, sessionId, 0);
+      expect(blocks).toMatchObject([{ merged: true }]);
+      keys.push(...blocks.map(({ objectKey }) => objectKey));
+    }
+    expect(new Set(keys).size).toBe(2);
+    expect(await allFrames(world)).toEqual(before);
   });
 });
 
@@ -144,7 +158,10 @@ describe('races and deaths', () => {
           const planned = new Map(faults);
           const process = faulty(world.log, world.blocks, { faultAt: (effect) => planned.get(effect) });
           const projection = projecting(world);
-          const merger = merging({ ...world, log: process.log, blocks: process.blocks }, { settings: { mergeBytesMax } });
+          const merger = merging(
+            { ...world, log: process.log, blocks: process.blocks },
+            { settings: { mergeBytesMax, mergeSessionBytesMax: mergeBytesMax } },
+          );
           await until(world.clock, async () => process.isDead() || (await isAllMerged(world.catalog)), 500);
           await whileTimePasses(world.clock, merger.stop());
           await projection.stop();
@@ -166,7 +183,7 @@ describe('races and deaths', () => {
         const planned = new Map(faults.filter(([, kind]) => kind.startsWith('error')));
         const process = faulty(world.log, world.blocks, { faultAt: (effect) => planned.get(effect) });
         const projection = projecting(world);
-        const settings = { mergeBytesMax: 700 };
+        const settings = { mergeBytesMax: 700, mergeSessionBytesMax: 700 };
         const one = merging({ ...world, log: process.log, blocks: process.blocks }, { settings, writer: 'one' });
         world.clock.advance(laterMs);
         const other = merging(world, { settings: { ...settings, mergeTickMs: 700 }, writer: 'other' });
@@ -194,7 +211,10 @@ describe('races and deaths', () => {
       ...world.log,
       append: async (...args: Parameters<typeof world.log.append>) => (await release.promise, world.log.append(...args)),
     };
-    const zombie = merging({ ...world, log: slowLog as never }, { writer: 'zombie', settings: { mergeBytesMax: 1 } });
+    const zombie = merging(
+      { ...world, log: slowLog as never },
+      { writer: 'zombie', settings: { mergeBytesMax: 1, mergeSessionBytesMax: 1 } },
+    );
     await until(world.clock, async () => (await keysOf(world.blocks, 'merged/')).length > 0);
     await allMerged(world);
     release.resolve();
@@ -324,7 +344,7 @@ describe('what goes wrong', () => {
 
   test('[MG4] nothing is chosen anew before the catalog has what was appended', async () => {
     const world = await aRecordedWorld();
-    const merger = merging(world, { settings: { mergeBytesMax: 1 } });
+    const merger = merging(world, { settings: { mergeBytesMax: 1, mergeSessionBytesMax: 1 } });
     await until(world.clock, async () => (await recordsOf(world.log, 'playhead.merges')).length > 0);
     world.clock.advance(60_000);
     await settle();

@@ -40,6 +40,8 @@ export const LIMITS = {
   flushAgeMs: 10_000,
   /** ... or at these inflated bytes, whichever first. */
   flushBytesMax: 100 * 1024 * 1024,
+  /** Stored bytes that one session brings to a merged object, or one larger block: an hour with a picture a second has 144 MB. Held while it is merged. */
+  mergedSessionBytesMax: 192 * 1024 * 1024,
   /** The text frames of one block, inflated: the largest flush that can be set (1 GiB), and the upload that passes it. */
   blockInflatedBytesMax: (1024 + 64) * 1024 * 1024,
 
@@ -97,6 +99,7 @@ assertRelation(LIMITS.framePartBytesMax * 2 <= LIMITS.uploadBytesMax, 'a part fi
 assertRelation(LIMITS.framePartBytesMax * 2 <= LIMITS.viewerBufferBytesMax, 'a part alone does not make a viewer lag');
 assertRelation(LIMITS.uploadInflatedBytesMax < LIMITS.flushBytesMax, 'uploadInflatedBytesMax < flushBytesMax');
 assertRelation(LIMITS.flushBytesMax + LIMITS.uploadInflatedBytesMax <= LIMITS.blockInflatedBytesMax, 'a flush of one session fits a block');
+assertRelation(LIMITS.flushBytesMax + LIMITS.uploadInflatedBytesMax <= LIMITS.mergedSessionBytesMax, 'the block of a flush fits a merge');
 assertRelation(LIMITS.uploadBytesMax * 2 <= LIMITS.ingestInFlightBytesMax, 'two uploads fit in flight');
 assertRelation(LIMITS.recorderHeartbeatMs * 3 < LIMITS.sessionSilenceMs, 'two lost heartbeats do not end a session');
 assertRelation(LIMITS.recorderFlushMs < LIMITS.windowGoodbyeMs * 2, 'a window is not gone before its next batch can come');

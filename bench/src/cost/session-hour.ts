@@ -66,7 +66,7 @@ export async function benchSessionHour({ quick, progress, report }: Run): Promis
 function objectsGoal(what: string, flushAgeS: number, blocks: readonly KnownBlock[]): Goal {
   let merges = 0;
   for (let left = blocks; left.length > 0; merges++) {
-    const taken = new Set(cutStretches(left, new MergeRoom(DEFAULT_SETTINGS.mergeBytesMax)).stretches.flat());
+    const taken = new Set(cutStretches(left, new MergeRoom(DEFAULT_SETTINGS)).stretches.flat());
     left = left.filter((block) => !taken.has(block));
   }
   return {

@@ -145,6 +145,7 @@ export function planRun(random: Random): Plan {
       mergeAgeMs: random.int(0, 15_000),
       mergeBytesMin: random.pick([500, 5_000, 1_000_000]),
       mergeBytesMax: random.pick([500, 5_000, 1_000_000]),
+      mergeSessionBytesMax: random.pick([500, 5_000, 1_000_000]),
       mergeTickMs: random.int(200, 3_000),
       sweepEveryMs: random.int(500, 6_000),
       sweepGraceMs: random.int(500, 20_000),

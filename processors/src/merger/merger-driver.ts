@@ -115,7 +115,7 @@ export class Merger {
   async #build(chosen: readonly MergeableSession[], number: number, signal: AbortSignal): Promise<BuiltMerge | null> {
     const { partition } = this;
     const { clock, writer, settings } = this.#deps;
-    const room = new MergeRoom(settings.mergeBytesMax);
+    const room = new MergeRoom(settings);
     const object: Uint8Array[] = [];
     const blocks: MergedBlock[] = [];
     let [objectBytes, blocksBefore, bytesBefore] = [0, 0, 0];

@@ -17,27 +17,43 @@ export interface KnownBlock extends FlushBlock {
 /** Blocks of flushes that become one merged block: neighbours, in order of position. Never empty. */
 export type Stretch = readonly KnownBlock[];
 
-/** What a merge still takes. The first block is always taken. */
+/** What a merge takes, stored bytes: see the settings. */
+export interface MergeBytes {
+  readonly mergeBytesMax: number;
+  readonly mergeSessionBytesMax: number;
+}
+
+/**
+ * What a merge still takes. The session that it begins with is cut where it is too large for one object; those behind it come whole or not at all:
+ * who does not fit begins the next merge, so that no session lies in more objects than its size asks for.
+ */
 export class MergeRoom {
-  readonly #bytesMax: number;
+  readonly #max: MergeBytes;
   #blocks = 0;
   #bytes = 0;
   #recordBytes = 0;
 
-  /** @param bytesMax stored bytes */
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
+  constructor(max: MergeBytes) {
+    this.#max = max;
   }
 
-  /** Takes the block if there is room. */
-  take(block: KnownBlock): boolean {
-    const recordBytes = recordBytesOf(block);
-    const isFull = this.#bytes + block.blockLength > this.#bytesMax || this.#recordBytes + recordBytes > RECORD_BYTES_MAX;
-    if (isFull && this.#blocks > 0) return false;
-    this.#blocks++;
-    this.#bytes += block.blockLength;
-    this.#recordBytes += recordBytes;
-    return true;
+  /** Takes the first so many of a session's blocks. Of the session that the merge begins with it is one at least. */
+  take(blocks: readonly KnownBlock[]): number {
+    const isFirst = this.#blocks === 0;
+    const bytesMax = isFirst ? this.#max.mergeSessionBytesMax : this.#max.mergeBytesMax;
+    let [count, bytes, recordBytes] = [0, this.#bytes, this.#recordBytes];
+    for (const block of blocks) {
+      const [bytesThen, recordThen] = [bytes + block.blockLength, recordBytes + recordBytesOf(block)];
+      if (bytesThen > bytesMax || recordThen > RECORD_BYTES_MAX) {
+        if (!isFirst) return 0;
+        if (count > 0) break;
+      }
+      count++;
+      [bytes, recordBytes] = [bytesThen, recordThen];
+    }
+    this.#blocks += count;
+    [this.#bytes, this.#recordBytes] = [bytes, recordBytes];
+    return count;
   }
 }
 
@@ -55,16 +71,17 @@ export interface CutStretches {
  * @throws {BytesFault} for a damaged frame index
  */
 export function cutStretches(blocks: readonly KnownBlock[], room: MergeRoom, inflatedBytesMax = INFLATED_BYTES_MAX): CutStretches {
+  const unmerged = blocks.filter(({ merged }) => !merged);
+  const taken = new Set(unmerged.slice(0, room.take(unmerged)));
   const stretches: KnownBlock[][] = [];
   let open: KnownBlock[] | null = null;
   let openInflated = 0;
   for (const block of blocks) {
-    if (block.merged) {
+    if (!taken.has(block)) {
       open = null;
       continue;
     }
     const inflated = inflatedBytesOf(block);
-    if (!room.take(block)) return { stretches, isFull: true };
     if (open === null || openInflated + inflated > inflatedBytesMax) {
       open = [];
       openInflated = 0;
@@ -73,7 +90,7 @@ export function cutStretches(blocks: readonly KnownBlock[], room: MergeRoom, inf
     open.push(block);
     openInflated += inflated;
   }
-  return { stretches, isFull: false };
+  return { stretches, isFull: taken.size < unmerged.length };
 }
 
 /** Texts that blocks have in common count for each: a little too much. */
