@@ -43,7 +43,7 @@ test('[FC15] the object of a flush has the body in it byte for byte, and its fra
   const pending = new PendingFlush(0);
   const upload = gzipped(FRAMES);
   const frames = positionFrames(upload, OFFSET, FRAMES);
-  pending.addUpload(OFFSET, upload, frames, null, 0);
+  pending.addUpload(OFFSET, upload, { frames, body: movableBody(upload, frames, null), fault: null }, 0);
   const { flush, object } = await buildFlush(pending, EMPTY_CHAIN, 'test', 0);
   expect(object).toContain(upload.body);
   expect(decodeBlock(Buffer.concat(object), decompressPiece)).toEqual(frames);

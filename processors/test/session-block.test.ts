@@ -1,12 +1,13 @@
 import { crc32 } from 'node:zlib';
 import { blockParts, decodeBlock, FrameJoiner, LIMITS, NO_OFFSET, nextOffset, splitFrame } from '@playhead/schemas';
 import { aDomKeyframe, anUpload, anUploadOf, EXAMPLE_SESSION, uploadsOf } from '@playhead/testkit';
-import { compressPiece, decompressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
+import { compressPiece, decompressPiece, positionFrames } from '@playhead/uploads';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PendingFlush } from '../src/compactor/core/pending-flush.ts';
 import type { EncodeBlock } from '../src/compactor/core/session-block.ts';
 import { encodeSession } from '../src/compactor/core/session-block.ts';
+import { readFrames } from '../src/compactor/read-frames.ts';
 import { parseSignal } from '../src/core/parse-signal.ts';
 
 const T0 = Date.UTC(2026, 0, 15, 12);
@@ -17,7 +18,7 @@ describe('encodeSession', () => {
     const pending = new PendingFlush(0);
     let offset = nextOffset(NO_OFFSET);
     for (const upload of uploadsOf(3)) {
-      pending.addUpload(offset, upload, positionFrames(upload, offset, (await readUploadAsync(upload)).frames), null, 0);
+      pending.addUpload(offset, upload, await readFrames(offset, upload), 0);
       offset = nextOffset(offset);
     }
     const encode: EncodeBlock = (frames, bodies) => {
@@ -38,7 +39,12 @@ describe('encodeSession', () => {
     let offset = nextOffset(NO_OFFSET);
     for (const [counter, part] of parts.entries()) {
       const upload = anUploadOf([part], { counter });
-      flushes[counter < 2 ? 0 : 1]?.addUpload(offset, upload, positionFrames(upload, offset, [part]), null, 0);
+      flushes[counter < 2 ? 0 : 1]?.addUpload(
+        offset,
+        upload,
+        { frames: positionFrames(upload, offset, [part]), body: null, fault: null },
+        0,
+      );
       offset = nextOffset(offset);
     }
     const encoded = flushes.flatMap(({ sessions }) =>
@@ -123,7 +129,7 @@ test('[FC14] a flush is due at its age, sooner when a session in it has ended, a
   pending.addDuplicate(first, { projectId, sessionId, ...rest }, 5_000);
   pending.noteEnded(projectId, sessionId, 5_500);
   expect(pending.dueMs(times)).toBe(15_000);
-  pending.addUpload(second, { projectId, sessionId, ...rest }, [], null, 6_000);
+  pending.addUpload(second, { projectId, sessionId, ...rest }, { frames: [], body: null, fault: null }, 6_000);
   pending.noteEnded(projectId, 'another-session', 6_000);
   pending.noteEnded('another-project', sessionId, 6_000);
   expect(pending.dueMs(times)).toBe(15_000);

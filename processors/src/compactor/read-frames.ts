@@ -1,39 +1,36 @@
-import type { BodyFault, Offset, PositionedFrame, StoredFrame, Upload } from '@playhead/schemas';
+import type { Offset, PositionedFrame, Upload } from '@playhead/schemas';
 import { BytesFault, decodeOutline, movableBody } from '@playhead/schemas';
 import { positionFrames, readUploadAsync } from '@playhead/uploads';
 import { heldBytes } from '../core/held-bytes.ts';
+import type { UploadContent } from './core/pending-flush.ts';
 
 /** What a buffer may hold besides payloads before they are copied out of it. */
 const WASTE_BYTES_MAX = 16 * 1024;
-
-export interface ReadFrames {
-  /** Without payloads where a block keeps the body as it came. */
-  readonly frames: readonly StoredFrame[];
-  readonly fault: BodyFault | null;
-}
 
 /** `readUploadAsync` of uploads, or a fake that breaks. */
 export type ReadUpload = typeof readUploadAsync;
 
 /** The frames of an upload in their places. Never throws: a decoder that does costs the upload that it threw for. */
-export async function readFrames(offset: Offset, upload: Upload, read: ReadUpload = readUploadAsync): Promise<ReadFrames> {
-  const outlined = outlinedFrames(offset, upload);
-  if (outlined !== null) return { frames: outlined, fault: null };
+export async function readFrames(offset: Offset, upload: Upload, read: ReadUpload = readUploadAsync): Promise<UploadContent> {
+  const outlined = outlinedContent(offset, upload);
+  if (outlined !== null) return outlined;
   try {
     const decoded = await read(upload);
-    return { frames: withoutWaste(positionFrames(upload, offset, decoded.frames)), fault: decoded.fault };
+    const frames = withoutWaste(positionFrames(upload, offset, decoded.frames));
+    return { frames, body: movableBody(upload, frames, decoded.fault), fault: decoded.fault };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { frames: [], fault: { code: 'internal', message, byteOffset: 0, frameIndex: 0 } };
+    return { frames: [], body: null, fault: { code: 'internal', message, byteOffset: 0, frameIndex: 0 } };
   }
 }
 
 /** What the outline of an upload tells of it; null when there is none to go by, and its body is to be read. */
-function outlinedFrames(offset: Offset, upload: Upload): readonly StoredFrame[] | null {
+function outlinedContent(offset: Offset, upload: Upload): UploadContent | null {
   if (upload.outline.length === 0) return null;
   try {
     const frames = decodeOutline(upload.outline, offset, upload.windowId);
-    return movableBody(upload, frames, null) === null ? null : frames;
+    const body = movableBody(upload, frames, null);
+    return body === null ? null : { frames, body, fault: null };
   } catch (error) {
     if (error instanceof BytesFault) return null;
     throw error;

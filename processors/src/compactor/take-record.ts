@@ -33,7 +33,7 @@ export async function takeRecord(
     pending.addDuplicate(offset, upload, nowMs);
     return { upload, duplicate: true, rejected: false };
   }
-  const { frames, fault } = await readFrames(offset, upload, readUpload);
-  pending.addUpload(offset, upload, frames, fault, nowMs);
-  return { upload, duplicate: false, rejected: fault !== null };
+  const content = await readFrames(offset, upload, readUpload);
+  pending.addUpload(offset, upload, content, nowMs);
+  return { upload, duplicate: false, rejected: content.fault !== null };
 }

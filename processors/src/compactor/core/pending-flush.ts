@@ -1,5 +1,5 @@
 import type { BodyFault, FlushGap, MovableBody, Offset, Partition, Rejected, StoredFrame, Upload } from '@playhead/schemas';
-import { LIMITS, Marks, movableBody } from '@playhead/schemas';
+import { LIMITS, Marks } from '@playhead/schemas';
 import { sessionKey } from '../../core/session-key.ts';
 
 /** What an upload weighs in memory besides its payloads, so that heartbeats and duplicates are bounded too. */
@@ -29,6 +29,16 @@ export interface PendingSession {
   readonly uploads: PendingUpload[];
   /** Identities accepted in this flush. */
   readonly marks: Marks;
+}
+
+/** What was found in the body of an upload. */
+export interface UploadContent {
+  /** Without payloads where a block keeps the body as it came. */
+  readonly frames: readonly StoredFrame[];
+  /** `movableBody` of schemas. */
+  readonly body: MovableBody | null;
+  /** Where the body could not be read to the end. */
+  readonly fault: BodyFault | null;
 }
 
 type Outcome = Pick<PendingUpload, 'frames' | 'body' | 'duplicate' | 'rejected'>;
@@ -110,14 +120,13 @@ export class PendingFlush {
     this.#add(offset, upload, { frames: [], body: null, duplicate: true, rejected: false }, nowMs);
   }
 
-  /** An upload that counts: its frames, and, where its body could not be read to the end, the fault. */
-  addUpload(offset: Offset, upload: Upload, frames: readonly StoredFrame[], fault: BodyFault | null, nowMs: number): void {
-    const moved = movableBody(upload, frames, fault);
-    const session = this.#add(offset, upload, { frames, body: moved, duplicate: false, rejected: fault !== null }, nowMs);
+  /** An upload that counts. */
+  addUpload(offset: Offset, upload: Upload, { frames, body, fault }: UploadContent, nowMs: number): void {
+    const session = this.#add(offset, upload, { frames, body, duplicate: false, rejected: fault !== null }, nowMs);
     session.marks.accept(upload);
     if (fault === null) return;
     // A copy: a view would keep the whole body in memory.
-    const body = upload.body.slice(0, LIMITS.rejectedBodyBytesMax);
+    const beginning = upload.body.slice(0, LIMITS.rejectedBodyBytesMax);
     const { projectId, sessionId, windowId, uploadId } = upload;
     this.#reject({
       projectId,
@@ -131,7 +140,7 @@ export class PendingFlush {
       framesKept: frames.length,
       byteOffset: fault.byteOffset,
       rejectedAtMs: nowMs,
-      body,
+      body: beginning,
     });
   }
 
