@@ -1,13 +1,12 @@
 import { crc32 } from 'node:zlib';
 import { blockParts, decodeBlock, FrameJoiner, LIMITS, NO_OFFSET, nextOffset, splitFrame } from '@playhead/schemas';
 import { aDomKeyframe, anUpload, anUploadOf, EXAMPLE_SESSION, uploadsOf } from '@playhead/testkit';
-import { compressPiece, decompressPiece, positionFrames } from '@playhead/uploads';
+import { compressPiece, decompressPiece, positionFrames, readUploadAsync } from '@playhead/uploads';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PendingFlush } from '../src/compactor/core/pending-flush.ts';
 import type { EncodeBlock } from '../src/compactor/core/session-block.ts';
 import { encodeSession } from '../src/compactor/core/session-block.ts';
-import { readFrames } from '../src/compactor/read-frames.ts';
 import { parseSignal } from '../src/core/parse-signal.ts';
 
 const T0 = Date.UTC(2026, 0, 15, 12);
@@ -18,12 +17,13 @@ describe('encodeSession', () => {
     const pending = new PendingFlush(0);
     let offset = nextOffset(NO_OFFSET);
     for (const upload of uploadsOf(3)) {
-      pending.addUpload(offset, upload, await readFrames(offset, upload), 0);
+      const frames = positionFrames(upload, offset, (await readUploadAsync(upload)).frames);
+      pending.addUpload(offset, upload, { frames, body: null, fault: null }, 0);
       offset = nextOffset(offset);
     }
-    const encode: EncodeBlock = (frames, bodies) => {
-      if (frames.some(({ position }) => position.offset === 1)) throw new Error('a frame that no block takes');
-      return blockParts(frames, compressPiece, crc32, bodies);
+    const encode: EncodeBlock = (uploads) => {
+      if (uploads.some(({ frames, offset: at }) => at === 1 && frames.length > 0)) throw new Error('a frame that no block takes');
+      return blockParts(uploads, compressPiece, crc32);
     };
     const [session] = pending.sessions;
     if (!session) throw new Error('no session');
@@ -39,16 +39,12 @@ describe('encodeSession', () => {
     let offset = nextOffset(NO_OFFSET);
     for (const [counter, part] of parts.entries()) {
       const upload = anUploadOf([part], { counter });
-      flushes[counter < 2 ? 0 : 1]?.addUpload(
-        offset,
-        upload,
-        { frames: positionFrames(upload, offset, [part]), body: null, fault: null },
-        0,
-      );
+      const content = { frames: positionFrames(upload, offset, [part]), body: null, fault: null };
+      flushes[counter < 2 ? 0 : 1]?.addUpload(offset, upload, content, 0);
       offset = nextOffset(offset);
     }
     const encoded = flushes.flatMap(({ sessions }) =>
-      [...sessions].map((session) => encodeSession(session, (frames) => blockParts(frames, compressPiece, crc32))),
+      [...sessions].map((session) => encodeSession(session, (uploads) => blockParts(uploads, compressPiece, crc32))),
     );
     expect(encoded.map(({ summary }) => [summary.counts.frames, summary.counts.keyframes])).toEqual([
       [1, 1],

@@ -2,11 +2,12 @@ import { BytesFault } from './bytes.ts';
 import type { Checksum } from './crc32.ts';
 import { crc32 } from './crc32.ts';
 import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.ts';
-import { BLOCK_HEADER_BYTES, decodeFrameIndex, encodeFrameIndex } from './formats/frame-index.ts';
-import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './formats/frames.ts';
-import type { PositionedFrame, StoredFrame } from './frame.ts';
+import { BLOCK_HEADER_BYTES, decodeFrameIndex, FrameIndexWriter, frameKind } from './formats/frame-index.ts';
+import type { Outline } from './formats/outline.ts';
+import { walkOutline } from './formats/outline.ts';
+import type { PositionedFrame } from './frame.ts';
+import { flagsOf } from './frame.ts';
 import type { Offset } from './ids.ts';
-import { NO_OFFSET } from './ids.ts';
 import type { ImageSize } from './image-info.ts';
 import { imageSize } from './image-info.ts';
 
@@ -66,50 +67,50 @@ export interface BlockParts {
   readonly frameIndex: Uint8Array;
 }
 
-/** A native body, to be kept as it came. */
+/** A native body, to be kept as it came: it has no picture. */
 export interface MovableBody {
   readonly compressed: Uint8Array;
-  readonly rawLength: number;
+  readonly outline: Outline;
 }
 
-/** By the offset of their uploads. All frames of such an upload are in the block, and none is a picture. */
-export type MovableBodies = ReadonlyMap<Offset, MovableBody>;
-const NO_BODIES: MovableBodies = new Map();
+/** What a block has of an upload. */
+export interface BlockUpload {
+  readonly offset: Offset;
+  readonly windowId: string;
+  /** None where there is a body. */
+  readonly frames: readonly PositionedFrame[];
+  readonly body: MovableBody | null;
+}
 
-/** {@link blockParts}, put together. */
+/** The frames laid out as a block, put together. */
 export function encodeBlock(frames: readonly PositionedFrame[], compress: Compress): { bytes: Uint8Array; frameIndex: Uint8Array } {
-  const { parts, length, frameIndex } = blockParts(frames, compress, crc32);
+  const cut = cutBlock(frames, PIECE_RAW_BYTES);
+  const { parts, length, frameIndex } = layOutBlock(cut, compressedPieces(cut, compress), crc32);
   return { bytes: joinBytes(parts, length), frameIndex };
 }
 
 /**
- * Lays the frames of one session out as a block.
+ * Lays the uploads of one session out as a block.
  *
- * @param frames in ascending order of position; only those of `bodies` may be without their payloads
- * @throws {RangeError} for frames out of order, and for a body that does not hold just its frames
+ * @param uploads in ascending order of offset
+ * @throws {RangeError} for frames out of order
  */
-export function blockParts(
-  frames: readonly StoredFrame[],
-  compress: Compress,
-  checksum: Checksum,
-  bodies: MovableBodies = NO_BODIES,
-): BlockParts {
-  const cut = cutBlock(frames, PIECE_RAW_BYTES, bodies);
-  const compressed = cut.pieces.map((piece) => piece.moved ?? compress(rawBytesOf(piece)));
-  return layOutBlock(cut, compressed, checksum);
+export function blockParts(uploads: readonly BlockUpload[], compress: Compress, checksum: Checksum): BlockParts {
+  const cutter = new BlockCutter(PIECE_RAW_BYTES);
+  for (const { offset, windowId, frames, body } of uploads) {
+    if (body !== null) cutter.takeBody(offset, windowId, body);
+    for (const frame of frames) cutter.take(frame);
+  }
+  const cut = cutter.cut();
+  return layOutBlock(cut, compressedPieces(cut, compress), checksum);
 }
 
-/** The frames of a block, and the pieces that their text goes to: what is to be compressed before the block can be laid out. */
+/** A block whose pieces are still to be compressed. */
 export interface CutBlock {
-  readonly frames: readonly StoredFrame[];
   readonly pieces: readonly RawPiece[];
-  /** By frame: which piece it goes to, and where in it; undefined for pictures. */
-  readonly places: readonly (PlaceInPiece | undefined)[];
-}
-
-interface PlaceInPiece {
-  readonly piece: number;
-  readonly offset: number;
+  /** One behind the other, as they lie behind the pieces. */
+  readonly pictures: readonly Uint8Array[];
+  readonly index: FrameIndexWriter;
 }
 
 /** A piece before compression. */
@@ -117,7 +118,7 @@ export interface RawPiece {
   readonly payloads: readonly Uint8Array[];
   readonly rawLength: number;
   /** Its bytes, where it is a body: they are not compressed again. */
-  readonly moved?: Uint8Array;
+  readonly moved?: Uint8Array | undefined;
 }
 
 /** The bytes of a piece: a copy, but where it holds a single frame. */
@@ -125,87 +126,105 @@ export function rawBytesOf({ payloads, rawLength }: RawPiece): Uint8Array {
   return joinBytes(payloads, rawLength);
 }
 
+function compressedPieces({ pieces }: CutBlock, compress: Compress): Uint8Array[] {
+  return pieces.map((piece) => piece.moved ?? compress(rawBytesOf(piece)));
+}
+
 /**
  * The first step of a block: which frame goes to which piece. Compression is the caller's, wherever it happens;
  * {@link layOutBlock} is the second step.
  *
- * @param frames in ascending order of position; only those of `bodies` may be without their payloads
+ * @param frames in ascending order of position
  * @param pieceRawBytes where a piece is cut. Bounds: 1 .. LIMITS.frameBytesMax
- * @throws {RangeError} for a frame whose payload is nowhere
+ * @throws {RangeError} for frames out of order
  */
-export function cutBlock(frames: readonly StoredFrame[], pieceRawBytes: number, bodies: MovableBodies = NO_BODIES): CutBlock {
-  const pieces: { readonly payloads: Uint8Array[]; rawLength: number; readonly moved?: Uint8Array }[] = [];
-  const open = new Map<string, number>();
-  // The body whose frames come now: those of an upload follow each other.
-  let moving = { upload: NO_OFFSET, end: 0 };
-  const places = frames.map((frame): PlaceInPiece | undefined => {
-    const { position, track, payload } = frame;
-    const body = bodies.get(position.offset);
-    if (body !== undefined) {
-      if (moving.upload !== position.offset) {
-        pieces.push({ payloads: [], rawLength: body.rawLength, moved: body.compressed });
-        moving = { upload: position.offset, end: FRAMES_HEADER_BYTES };
-      }
-      const offset = moving.end + FRAME_HEADER_BYTES;
-      moving.end = offset + payload.length;
-      return { piece: pieces.length - 1, offset };
+export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: number): CutBlock {
+  const cutter = new BlockCutter(pieceRawBytes);
+  for (const frame of frames) cutter.take(frame);
+  return cutter.cut();
+}
+
+interface OpenPiece {
+  readonly number: number;
+  readonly payloads: Uint8Array[];
+  rawLength: number;
+}
+
+/** Takes frames, and bodies, in order of position. */
+class BlockCutter {
+  readonly #pieceRawBytes: number;
+  readonly #index = new FrameIndexWriter();
+  readonly #pieces: RawPiece[] = [];
+  readonly #pictures = new PictureShelf();
+  /** By track and window: the last piece. */
+  readonly #open = new Map<string, OpenPiece>();
+
+  constructor(pieceRawBytes: number) {
+    this.#pieceRawBytes = pieceRawBytes;
+  }
+
+  takeBody(offset: Offset, windowId: string, { compressed, outline }: MovableBody): void {
+    const window = this.#index.window(windowId);
+    const piece = this.#pieces.push({ payloads: [], rawLength: outline.rawLength, moved: compressed }) - 1;
+    let index = 0;
+    walkOutline(outline.bytes, (track, flags, timestampMs, length) => {
+      this.#index.text(offset, index++, window, frameKind(flags, track), timestampMs, length, piece);
+    });
+  }
+
+  take(frame: PositionedFrame): void {
+    const { position, track, payload, timestampMs } = frame;
+    const window = this.#index.window(frame.windowId);
+    const kind = frameKind(flagsOf(frame), track);
+    if (track === 'image') {
+      const { width, height } = imageSize(payload) ?? NO_SIZE;
+      const picture = { place: this.#pictures.place(payload), length: payload.length, width, height };
+      this.#index.picture(position.offset, position.index, window, kind, timestampMs, picture);
+      return;
     }
-    if (track === 'image') return undefined;
-    if (!(payload instanceof Uint8Array)) throw new RangeError('a frame without its payload, and without its body');
     const run = `${track} ${frame.windowId}`;
-    let number = open.get(run);
-    let piece = number === undefined ? undefined : pieces[number];
-    const beginsPiece = (track === 'dom' && frame.keyframe) || (piece?.rawLength ?? 0) + payload.length > pieceRawBytes;
-    if (number === undefined || piece === undefined || beginsPiece) {
-      piece = { payloads: [], rawLength: 0 };
-      number = pieces.push(piece) - 1;
-      open.set(run, number);
+    let piece = this.#open.get(run);
+    const beginsPiece = track === 'dom' && frame.keyframe;
+    if (piece === undefined || beginsPiece || piece.rawLength + payload.length > this.#pieceRawBytes) {
+      piece = { number: this.#pieces.length, payloads: [], rawLength: 0 };
+      this.#pieces.push(piece);
+      this.#open.set(run, piece);
     }
-    const offset = piece.rawLength;
     piece.payloads.push(payload);
     piece.rawLength += payload.length;
-    return { piece: number, offset };
-  });
-  return { frames, pieces, places };
+    this.#index.text(position.offset, position.index, window, kind, timestampMs, payload.length, piece.number);
+  }
+
+  cut(): CutBlock {
+    return { pieces: this.#pieces, pictures: this.#pictures.payloads, index: this.#index };
+  }
 }
 
 /**
  * The second step of a block: frame index, compressed pieces, pictures and checksum.
  *
  * @param compressed the bytes of each piece, by number
- * @throws {RangeError} for frames out of order, another number of pieces, or a body that does not hold just its frames
+ * @throws {RangeError} for another number of pieces
  */
-export function layOutBlock({ frames, pieces, places }: CutBlock, compressed: readonly Uint8Array[], checksum: Checksum): BlockParts {
+export function layOutBlock({ pieces, pictures, index }: CutBlock, compressed: readonly Uint8Array[], checksum: Checksum): BlockParts {
   if (compressed.length !== pieces.length) throw new RangeError(`${compressed.length} of ${pieces.length} pieces`);
-  const windows = [...new Set(frames.map((frame) => frame.windowId))];
-  let end = 0;
-  const pieceEntries = compressed.map(({ length }, number): PieceEntry => {
-    const offset = end;
-    end += length;
-    const piece = pieces[number];
-    return { offset, length, rawLength: piece?.rawLength ?? 0, body: piece?.moved !== undefined };
-  });
-
-  const pictures = new PictureShelf(end);
-  const entries = frames.map((frame, i): FrameEntry => {
-    const place = places[i];
-    if (place) return entryOf(frame, place.piece, place.offset, NO_SIZE);
-    if (frame.track !== 'image') throw new RangeError('a text frame without a place');
-    return entryOf(frame, -1, pictures.place(frame.payload), imageSize(frame.payload) ?? NO_SIZE);
-  });
-  const frameIndex = encodeFrameIndex({ windows, pieces: pieceEntries, frames: entries });
-
-  const header = new Uint8Array(BLOCK_HEADER_BYTES);
-  header.set(MAGIC);
-  new DataView(header.buffer).setUint32(4, frameIndex.length);
-  const parts = [header, frameIndex, ...compressed, ...pictures.payloads];
-  const trailer = new Uint8Array(CHECKSUM_BYTES);
-  new DataView(trailer.buffer).setUint32(
-    0,
-    parts.reduce((before, part) => checksum(part, before), 0),
+  const frameIndex = index.bytes(
+    pieces.map(({ rawLength, moved }, number) => ({ length: compressed[number]?.length ?? 0, rawLength, body: moved !== undefined })),
   );
-  parts.push(trailer);
-  return { parts, length: BLOCK_HEADER_BYTES + frameIndex.length + pictures.end + CHECKSUM_BYTES, frameIndex };
+  const header = new Uint8Array(BLOCK_HEADER_BYTES + CHECKSUM_BYTES);
+  header.set(MAGIC);
+  const view = new DataView(header.buffer);
+  view.setUint32(4, frameIndex.length);
+  const parts = [header.subarray(0, BLOCK_HEADER_BYTES), frameIndex, ...compressed, ...pictures];
+  let length = 0;
+  let sum = 0;
+  for (const part of parts) {
+    length += part.length;
+    sum = checksum(part, sum);
+  }
+  view.setUint32(BLOCK_HEADER_BYTES, sum);
+  parts.push(header.subarray(BLOCK_HEADER_BYTES));
+  return { parts, length: length + CHECKSUM_BYTES, frameIndex };
 }
 
 /**
@@ -318,26 +337,13 @@ export function frameOfEntry(entry: FrameEntry, payload: Uint8Array): Positioned
   return { position, windowId, track, keyframe, timestampMs, payload, ...(part && { part }) };
 }
 
-/** Written out: it is made for every frame that is stored, and a spread takes several times as long. */
-function entryOf(frame: StoredFrame, piece: number, offset: number, { width, height }: ImageSize): FrameEntry {
-  const { position, windowId, track, keyframe, timestampMs, part, payload } = frame;
-  return { position, windowId, track, keyframe, timestampMs, part, piece, offset, length: payload.length, width, height };
-}
-
 /** Puts pictures one behind the other, each distinct one once. */
 class PictureShelf {
   readonly payloads: Uint8Array[] = [];
   readonly #alike = new Map<string, { payload: Uint8Array; offset: number }[]>();
-  #end: number;
+  #end = 0;
 
-  constructor(offset: number) {
-    this.#end = offset;
-  }
-
-  get end(): number {
-    return this.#end;
-  }
-
+  /** Where it lies, counted from the first. */
   place(payload: Uint8Array): number {
     const key = `${payload.length} ${sampleOf(payload)}`;
     const alike = this.#alike.get(key) ?? [];

@@ -65,6 +65,12 @@ export class ByteWriter {
    */
   varint(value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a varint: ${value}`);
+    if (value < 0x80) {
+      // Nearly all of them. The place first: it may be in a new buffer.
+      const at = this.#reserve(1);
+      this.#bytes[at] = value;
+      return;
+    }
     let rest = value;
     while (rest >= 0x80) {
       this.u8((rest % 0x80) | 0x80);
@@ -159,6 +165,11 @@ export class ByteReader {
 
   varint(): number {
     const start = this.#at;
+    const first = this.#bytes[start];
+    if (first !== undefined && first < 0x80) {
+      this.#at = start + 1;
+      return first;
+    }
     let value = 0;
     let unit = 1;
     for (;;) {
@@ -180,6 +191,10 @@ export class ByteReader {
   raw(count: number): Uint8Array {
     const at = this.#take(count);
     return this.#bytes.subarray(at, at + count);
+  }
+
+  skip(count: number): void {
+    this.#take(count);
   }
 
   text(): string {

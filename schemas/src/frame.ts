@@ -80,15 +80,6 @@ export interface PositionedFrame extends Frame {
   readonly windowId: string;
 }
 
-/** A text frame whose payload stayed in its body: only its length is known. */
-export interface OutlinedFrame extends Omit<PositionedFrame, 'track' | 'payload'> {
-  readonly track: 'dom' | 'hierarchy';
-  readonly payload: Pick<Uint8Array, 'length'>;
-}
-
-/** A frame as a block's layout and a session's summary need it: pictures and signals have their payloads. */
-export type StoredFrame = PositionedFrame | OutlinedFrame;
-
 export const SIGNAL_KINDS = ['click', 'tap', 'input', 'navigation', 'console', 'request', 'error', 'crash', 'custom', 'gap'] as const;
 export type SignalKind = (typeof SIGNAL_KINDS)[number];
 

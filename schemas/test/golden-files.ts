@@ -40,7 +40,7 @@ export function goldenMarks(): Marks {
 export const GOLDEN: Readonly<Record<string, () => Uint8Array>> = {
   'frames.v1': () => encodeFrames(FRAMES),
   'frames-parts.v1': () => encodeFrames(PARTS),
-  'outline.v1': () => encodeOutline([...PARTS, ...FRAMES.filter(({ track }) => track !== 'image')]) ?? new Uint8Array(),
+  'outline.v1': () => encodeOutline([...PARTS, ...FRAMES.filter(({ track }) => track !== 'image')]),
   'frame-bundle.v1': () => encodeFrameBundle(PICTURES),
   'frame-bundle-le.v1': () => encodeFrameBundleLe(TIMED_PICTURES),
   'frame-tar.v1': () => encodeFrameTar(TIMED_PICTURES),
@@ -56,10 +56,10 @@ export const GOLDEN: Readonly<Record<string, () => Uint8Array>> = {
 
 /** Zstd's bytes may differ from version to version: of these the layout and what they decode to are pinned. */
 export const COMPRESSED: Readonly<Record<string, () => Uint8Array>> = {
-  'block.v1': () => encodeBlock(POSITIONED, zstd).bytes,
-  'frame-index.v1': () => encodeBlock(POSITIONED, zstd).frameIndex,
-  'block-parts.v1': () => encodeBlock(POSITIONED_PARTS, zstd).bytes,
-  'frame-index.v2': () => encodeBlock(POSITIONED_PARTS, zstd).frameIndex,
+  'block-runs.v1': () => encodeBlock(POSITIONED, zstd).bytes,
+  'frame-index.v4': () => encodeBlock(POSITIONED, zstd).frameIndex,
+  'block-runs-parts.v1': () => encodeBlock(POSITIONED_PARTS, zstd).bytes,
+  'frame-index-parts.v4': () => encodeBlock(POSITIONED_PARTS, zstd).frameIndex,
 };
 
 /** Version 1 had no merges. */
@@ -67,6 +67,11 @@ export const TOPICS_OF_V1 = (Object.keys(RECORDS) as Topic[]).filter((topic) => 
 
 /** What earlier versions wrote. */
 export const EARLIER: readonly string[] = [
+  'block.v1',
+  'block-parts.v1',
+  'frame-index.v1',
+  'frame-index.v2',
+  'frame-index.v3',
   ...TOPICS_OF_V1.flatMap((topic) => RECORDS[topic].map((_, i) => `${topic}.${i}.v1`)),
   ...(Object.keys(RECORDS) as Topic[]).flatMap((topic) => RECORDS[topic].map((_, i) => `${topic}.${i}.v2`)),
 ];

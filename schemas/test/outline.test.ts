@@ -4,17 +4,15 @@ import type { Frame } from '../src/index.ts';
 import {
   BytesFault,
   ByteWriter,
-  decodeOutline,
+  encodeFrames,
   encodeOutline,
   LIMITS,
   OUTLINE_BYTES_MAX,
+  outlineOf,
+  readOutline,
   TIMESTAMP_MAX_MS,
-  toOffset,
 } from '../src/index.ts';
-import { FRAMES, NOW_MS, outlined } from './samples.ts';
-
-const OFFSET = toOffset(7);
-const WINDOW = 'window-a';
+import { FRAMES, frameOf, jpegOf, NOW_MS, outlined, toldBy } from './samples.ts';
 
 const anyFrame: fc.Arbitrary<Frame> = fc
   .record({
@@ -26,12 +24,6 @@ const anyFrame: fc.Arbitrary<Frame> = fc
   })
   // What the flags tell of a whole frame is that it is no part.
   .map((frame) => (frame.part?.number === 0 && !frame.part.continues ? Object.assign(frame, { part: undefined }) : frame));
-
-function outlineOf(frames: readonly Frame[]): Uint8Array {
-  const outline = encodeOutline(frames);
-  if (outline === undefined) throw new Error('too long');
-  return outline;
-}
 
 /** One frame, written as the format says. */
 function written({ kind = 1, timestampMs = NOW_MS, length = 5, count = 1, version = 1 }): Uint8Array {
@@ -48,20 +40,27 @@ describe('an outline', () => {
   it('tells all of the frames but the payloads, and of signals these too', () => {
     fc.assert(
       fc.property(fc.array(anyFrame, { maxLength: 20 }), (frames) => {
-        expect(decodeOutline(outlineOf(frames), OFFSET, WINDOW)).toEqual(outlined(frames, OFFSET, WINDOW));
+        const bytes = encodeOutline(frames);
+        expect(toldBy(bytes)).toEqual(outlined(frames));
+        expect(readOutline(bytes)).toEqual({ bytes, frames: frames.length, rawLength: encodeFrames(frames).length });
       }),
     );
   });
 
-  it('is not written beyond OUTLINE_BYTES_MAX', () => {
+  it('is not logged beyond OUTLINE_BYTES_MAX', () => {
+    const upload = { format: 'frames', codec: 'gzip', body: new Uint8Array() } as const;
     const signal: Frame = { track: 'signal', keyframe: false, timestampMs: NOW_MS, payload: new Uint8Array(OUTLINE_BYTES_MAX - 20) };
-    expect(encodeOutline([signal])?.length).toBeLessThanOrEqual(OUTLINE_BYTES_MAX);
-    expect(encodeOutline([signal, { ...signal, payload: new Uint8Array(20) }])).toBeUndefined();
+    expect(outlineOf(upload, [signal], null)).toEqual(encodeOutline([signal]));
+    expect(outlineOf(upload, [signal, { ...signal, payload: new Uint8Array(20) }], null)).toHaveLength(0);
+  });
+
+  it('is of text alone: a picture is a mistake of the caller', () => {
+    expect(() => encodeOutline([frameOf('image', NOW_MS, jpegOf(1, 1))])).toThrow(RangeError);
   });
 
   it('is refused where it is not what the encoder writes', () => {
-    const sound = outlineOf(FRAMES.filter(({ track }) => track !== 'image'));
-    expect(() => decodeOutline(written({}), OFFSET, WINDOW)).not.toThrow();
+    const sound = encodeOutline(FRAMES.filter(({ track }) => track !== 'image'));
+    expect(() => readOutline(written({}))).not.toThrow();
     const faulty: readonly Uint8Array[] = [
       new Uint8Array(),
       ...Array.from(sound, (_, end) => sound.subarray(0, end)),
@@ -79,6 +78,6 @@ describe('an outline', () => {
       written({ length: 0 }),
       written({ length: LIMITS.frameBytesMax + 1 }),
     ];
-    for (const bytes of faulty) expect(() => decodeOutline(bytes, OFFSET, WINDOW)).toThrow(BytesFault);
+    for (const bytes of faulty) expect(() => readOutline(bytes)).toThrow(BytesFault);
   });
 });

@@ -1,7 +1,7 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import type { BodyContext, Flush, FlushBlock, Frame, Merge, Offset, PositionedFrame, Track } from '../src/index.ts';
-import { comparePositions, FRAME_PARTS_MAX, splitFrame, toOffset } from '../src/index.ts';
+import type { BodyContext, Flush, FlushBlock, Frame, Merge, PositionedFrame, Track } from '../src/index.ts';
+import { comparePositions, FRAME_PARTS_MAX, readFlags, splitFrame, toOffset, walkOutline } from '../src/index.ts';
 import type { TopicRecords } from '../src/records/types.ts';
 
 /** 2024-06-10T06:13:20Z. */
@@ -199,9 +199,23 @@ export const RECORDS: { readonly [T in keyof TopicRecords]: readonly Required<To
 };
 
 /** What the outline of a body with these frames tells. */
-export function outlined(frames: readonly Frame[], offset: Offset, windowId: string): object[] {
-  return frames.map((frame, index) => {
-    const payload = frame.track === 'signal' ? frame.payload : { length: frame.payload.length };
-    return { ...frame, payload, position: { offset, index }, windowId };
+export function outlined(frames: readonly Frame[]): object[] {
+  return frames.map(({ track, keyframe, timestampMs, part, payload }) => ({
+    track,
+    keyframe,
+    timestampMs,
+    part,
+    length: payload.length,
+    signal: track === 'signal' ? payload : undefined,
+  }));
+}
+
+/** The same, read from an outline. */
+export function toldBy(outline: Uint8Array): object[] {
+  const told: object[] = [];
+  walkOutline(outline, (track, flags, timestampMs, length, at) => {
+    const signal = track === 'signal' ? outline.subarray(at, at + length) : undefined;
+    told.push({ track, timestampMs, length, signal, part: undefined, ...readFlags(flags) });
   });
+  return told;
 }

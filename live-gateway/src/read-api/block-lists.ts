@@ -92,8 +92,8 @@ export class BlockLists {
     const before = this.#known.get(key);
     if (before !== undefined) this.#bytes -= before.bytes;
     this.#known.delete(key);
-    // Decoded indexes cost about eight times their encoded bytes.
-    const bytes = list.blocks.reduce((sum, block) => sum + 512 + block.marks.length + block.frameIndex.length * 9, 0);
+    // A decoded index costs up to 65 times its encoded bytes.
+    const bytes = list.blocks.reduce((sum, block) => sum + 512 + block.marks.length + block.frameIndex.length * 66, 0);
     if (bytes > this.#gateway.settings.blockListBytesMax) return;
     this.#known.set(key, { list, bytes, indexes: new Map() });
     this.#bytes += bytes;

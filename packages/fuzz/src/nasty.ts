@@ -51,24 +51,42 @@ export function wideIndex(count: number, track: 'dom' | 'image'): Uint8Array {
   return encodeFrameIndex({ windows: ['w'], pieces, frames });
 }
 
+/** The frame index of `count` frames in one piece, two bytes each: there are none that are smaller. */
+export function denseIndex(count: number): Uint8Array {
+  const piece = { offset: 0, length: 1, rawLength: count, body: false };
+  const frames = Array.from(
+    { length: count },
+    (_, index): FrameEntry => ({
+      position: { offset: toOffset(0), index },
+      windowId: 'w',
+      track: 'dom',
+      keyframe: false,
+      timestampMs: NOW_MS,
+      piece: 0,
+      offset: index,
+      length: 1,
+      width: 0,
+      height: 0,
+    }),
+  );
+  return encodeFrameIndex({ windows: ['w'], pieces: [piece], frames });
+}
+
 /** An index of pieces that claim `rawLength` bytes each, with one frame in each that fills it. */
 export function claimingIndex(pieces: number, length: number, rawLength: number): Uint8Array {
   return writtenBytes((writer) => {
-    for (const value of [1, 1, pieces, pieces]) writer.varint(value);
+    for (const value of [4, 1, pieces, pieces]) writer.varint(value);
     writer.text('w');
     for (let i = 0; i < pieces; i++) {
       writer.varint(length);
-      writer.varint(rawLength);
+      writer.varint(rawLength * 2);
     }
-    const column = (value: (i: number) => number): void => {
-      for (let i = 0; i < pieces; i++) writer.varint(value(i));
-    };
-    column((i) => (i === 0 ? 1 : 0));
-    column(() => 0);
-    column(() => 2);
-    column((i) => (i === 0 ? NOW_MS * 2 : 0));
-    column(() => rawLength);
-    column((i) => i);
+    // One upload, of DOM alone.
+    for (const value of [1, 0, pieces - 1, 1, pieces - 1]) writer.varint(value);
+    // Each piece has a run of one frame.
+    for (let i = 0; i < pieces; i++) for (const value of [i === 0 ? 0 : 2, 0]) writer.varint(value);
+    for (let i = 0; i < pieces; i++) writer.varint(i === 0 ? NOW_MS * 2 : 0);
+    for (let i = 0; i < pieces; i++) writer.varint(i === 0 ? rawLength + 16 : 0);
   });
 }
 

@@ -44,7 +44,7 @@ export async function buildFlush(pending: PendingFlush, chain: Chain, writer: st
   let objectBytes = 0;
   for (const session of pending.sessions) {
     await setImmediate();
-    const { summary, block, spoiled } = encodeSession(session, (frames, bodies) => blockParts(frames, compressPiece, crc32, bodies));
+    const { summary, block, spoiled } = encodeSession(session, (uploads) => blockParts(uploads, compressPiece, crc32));
     const { projectId, sessionId } = session;
     for (const upload of spoiled) rejected.push(rejectedOf(upload, { projectId, sessionId, partition, rejectedAtMs: nowMs }));
     const length = block?.length ?? 0;

@@ -1,5 +1,5 @@
 import type { Offset, PositionedFrame, Upload } from '@playhead/schemas';
-import { BytesFault, decodeOutline, movableBody } from '@playhead/schemas';
+import { BytesFault, movableBody, outlinedBody } from '@playhead/schemas';
 import { positionFrames, readUploadAsync } from '@playhead/uploads';
 import { heldBytes } from '../core/held-bytes.ts';
 import type { UploadContent } from './core/pending-flush.ts';
@@ -12,12 +12,11 @@ export type ReadUpload = typeof readUploadAsync;
 
 /** The frames of an upload in their places. Never throws: a decoder that does costs the upload that it threw for. */
 export async function readFrames(offset: Offset, upload: Upload, read: ReadUpload = readUploadAsync): Promise<UploadContent> {
-  const outlined = outlinedContent(offset, upload);
-  if (outlined !== null) return outlined;
   try {
-    const decoded = await read(upload);
-    const frames = withoutWaste(positionFrames(upload, offset, decoded.frames));
-    return { frames, body: movableBody(upload, frames, decoded.fault), fault: decoded.fault };
+    const { frames, fault } = await read(upload);
+    const body = movableBody(upload, frames, fault);
+    if (body !== null) return { frames: [], body, fault };
+    return { frames: withoutWaste(positionFrames(upload, offset, frames)), body, fault };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { frames: [], body: null, fault: { code: 'internal', message, byteOffset: 0, frameIndex: 0 } };
@@ -25,12 +24,10 @@ export async function readFrames(offset: Offset, upload: Upload, read: ReadUploa
 }
 
 /** What the outline of an upload tells of it; null when there is none to go by, and its body is to be read. */
-function outlinedContent(offset: Offset, upload: Upload): UploadContent | null {
-  if (upload.outline.length === 0) return null;
+export function outlinedContent(upload: Upload): UploadContent | null {
   try {
-    const frames = decodeOutline(upload.outline, offset, upload.windowId);
-    const body = movableBody(upload, frames, null);
-    return body === null ? null : { frames, body, fault: null };
+    const body = outlinedBody(upload);
+    return body === null ? null : { frames: [], body, fault: null };
   } catch (error) {
     if (error instanceof BytesFault) return null;
     throw error;

@@ -2,7 +2,7 @@ import type { LogRecord } from '@playhead/ports';
 import type { Upload } from '@playhead/schemas';
 import type { PendingFlush } from './core/pending-flush.ts';
 import type { ReadUpload } from './read-frames.ts';
-import { readFrames } from './read-frames.ts';
+import { outlinedContent, readFrames } from './read-frames.ts';
 
 /** What became of a record of `playhead.uploads`. `rejected`: something of it could not be read; with an upload, the rest counts. */
 export interface TakenRecord {
@@ -33,7 +33,7 @@ export async function takeRecord(
     pending.addDuplicate(offset, upload, nowMs);
     return { upload, duplicate: true, rejected: false };
   }
-  const content = await readFrames(offset, upload, readUpload);
+  const content = outlinedContent(upload) ?? (await readFrames(offset, upload, readUpload));
   pending.addUpload(offset, upload, content, nowMs);
   return { upload, duplicate: false, rejected: content.fault !== null };
 }

@@ -5,7 +5,6 @@ import type { Offset } from '../ids.ts';
 import { NO_OFFSET, toOffset } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import type { Position } from '../position.ts';
-import { comparePositions } from '../position.ts';
 import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './frames.ts';
 
 /**
@@ -13,26 +12,28 @@ import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './frames.ts';
  *
  * Kept in the block and, byte for byte the same, in the flush record and the catalog.
  *
- *     bytes (u = unsigned LEB128 varint, z = zigzag varint; a column is one number per frame, in order of position):
+ *     bytes v4 (u = unsigned LEB128 varint, z = zigzag varint; all columns are in order of position):
  *     ┌────────┬──────────────┬──────────────┬──────────────┐
- *     │ u8 ver │ u windows    │ u pieces     │ u frames     │
+ *     │ u8 = 4 │ u windows    │ u pieces     │ u frames     │
  *     ├────────┴──────────────┴──────────────┴──────────────┴──────────────────────────────────────────────────┐
  *     │ per window:  u length, UTF-8 id                                                                         │
- *     │ per piece:   u length, u rawLength (v3: u rawLength × 2 + body)                                         │
+ *     │ per piece:   u length, u rawLength × 2 + body                                                           │
  *     ├─────────────────────────────────────────────────────────────────────────────────────────────────────────┤
- *     │ column 1:    u offset - offset of the frame before (the first: offset + 1)                              │
- *     │ column 2:    u index, where column 1 is not 0; else index - index of the frame before - 1               │
- *     │ column 3:    v1: u window number × 16 + track code × 2 + keyframe                                       │
- *     │              v2, v3: u window number × 2048 + flags × 8 + track code                                    │
- *     │ column 4:    z timestampMs - that of the frame before (the first: timestampMs)                          │
- *     │ column 5:    u length                                                                                   │
- *     │ column 6:    text frames: u piece number                                                                │
- *     │              pictures:    z place - end of the picture before (the first: 0)                            │
- *     │                           z width - that of the picture before, z height likewise                       │
+ *     │ positions:   per run of frames of one upload whose indexes follow each other:                           │
+ *     │                u offset - offset of the run before (the first: offset + 1)                               │
+ *     │                u index of the first frame, less 1 + that of the frame before where it is of this upload  │
+ *     │                u frames - 1                                                                              │
+ *     │ kinds:       per run: u window number × 2048 + flags (flagsOf) × 8 + track code, u frames - 1            │
+ *     │ pieces:      per run of text frames: z piece number - that of the run before (the first: number)        │
+ *     │                u frames - 1                                                                              │
+ *     │ times:       per frame: z timestampMs - that of the frame before (the first: timestampMs)               │
+ *     │ lengths:     per frame: u n < 16: the nth of the known lengths; else length + 16, which becomes known    │
+ *     │                in place of the one that has been so for longest (in the beginning all are 0)             │
+ *     │ pictures:    per picture: z place - end of the picture before (the first: 0)                            │
+ *     │                z width - that of the picture before, z height likewise                                  │
  *     └─────────────────────────────────────────────────────────────────────────────────────────────────────────┘
  *
- * Version 3 is written where a piece is a body, version 2 where a frame is a part (flags as in `flagsOf`), version 1 for all
- * else: so what can be read by readers of before is read by them.
+ * Only version 4 is written. Versions 1 to 3 are read: they had a number for each frame in every column (`readPlainColumns`).
  *
  * Places are not stored but follow: the block's data begins right behind the index (at BLOCK_HEADER_BYTES + the index's own
  * bytes); there lie the pieces in their order without holes, then the pictures. In a piece lie its frames in order of
@@ -79,13 +80,188 @@ export interface FrameEntry {
 /** What lies in a block before its frame index: magic, version, index length. */
 export const BLOCK_HEADER_BYTES = 8;
 
-/** Of an index without parts, of one with, and of one with bodies. */
+/** A number for each frame in every column; of an index without parts, and of one with bodies. */
 const VERSION_WHOLE = 1;
-const VERSION_PARTS = 2;
 const VERSION_BODIES = 3;
-/** Fewest bytes of a frame (six columns) and of a piece (two numbers): bounds what a count may claim. */
-const FRAME_BYTES_MIN = 6;
+/** Columns with runs. */
+const VERSION_RUNS = 4;
+
+/** Fewest bytes of a frame (before runs: six columns; with them: time and length) and of a piece (two numbers): bounds what a count may claim. */
+const PLAIN_FRAME_BYTES_MIN = 6;
+const FRAME_BYTES_MIN = 2;
 const PIECE_BYTES_MIN = 2;
+
+/** In a kind: flags and track below, the window above. */
+const KINDS_OF_WINDOW = 2048;
+/** Lengths that are told by a number: those of small events come again and again. */
+const KNOWN_LENGTHS = 16;
+
+/** The kind of a frame as it stands in an index, but for its window. */
+export function frameKind(flags: number, track: Track): number {
+  return flags * 8 + TRACK_CODE[track];
+}
+
+/** A piece of which is known how long it is. */
+export type PieceLengths = Pick<PieceEntry, 'length' | 'rawLength' | 'body'>;
+
+/**
+ * Writes a frame index column by column, frame by frame in order of position. What the frames are is known before their pieces are
+ * compressed: {@link bytes} takes these in the end.
+ *
+ * Every method throws a RangeError for what no index can tell: frames out of order, pieces that their frames do not fill.
+ */
+export class FrameIndexWriter {
+  readonly #windows = new Map<string, number>();
+  readonly #positions: number[] = [];
+  readonly #kinds = new Runs();
+  readonly #pieces = new Runs();
+  readonly #times: number[] = [];
+  readonly #lengths: number[] = [];
+  readonly #known = new KnownLengths();
+  readonly #pictures: number[] = [];
+  /** By piece: bytes of the payloads, and how many there are. */
+  readonly #payloadBytes: number[] = [];
+  readonly #payloads: number[] = [];
+  #offset: number = NO_OFFSET;
+  #index = -1;
+  #timestampMs = 0;
+  #picture = { end: 0, width: 0, height: 0 };
+
+  get frames(): number {
+    return this.#times.length;
+  }
+
+  /** The number that {@link text} and {@link picture} take for a window. */
+  window(windowId: string): number {
+    let number = this.#windows.get(windowId);
+    if (number === undefined) {
+      number = this.#windows.size;
+      this.#windows.set(windowId, number);
+    }
+    return number;
+  }
+
+  /**
+   * @param kind {@link frameKind}
+   * @param piece number of the piece whose next payload this is
+   */
+  text(offset: number, index: number, window: number, kind: number, timestampMs: number, length: number, piece: number): void {
+    this.#frame(offset, index, window, kind, timestampMs, length);
+    this.#pieces.add(piece);
+    this.#payloadBytes[piece] = (this.#payloadBytes[piece] ?? 0) + length;
+    this.#payloads[piece] = (this.#payloads[piece] ?? 0) + 1;
+  }
+
+  /** @param place of its bytes, counted from the end of the pieces */
+  picture(
+    offset: number,
+    index: number,
+    window: number,
+    kind: number,
+    timestampMs: number,
+    { place, length, width, height }: { readonly place: number; readonly length: number; readonly width: number; readonly height: number },
+  ): void {
+    this.#frame(offset, index, window, kind, timestampMs, length);
+    const before = this.#picture;
+    this.#pictures.push(place - before.end, width - before.width, height - before.height);
+    this.#picture = { end: place + length, width, height };
+  }
+
+  #frame(offset: number, index: number, window: number, kind: number, timestampMs: number, length: number): void {
+    const positions = this.#positions;
+    const last = positions.length - 1;
+    if (offset === this.#offset && index === this.#index + 1 && last > 0) positions[last] = (positions[last] ?? 0) + 1;
+    else {
+      const isSame = offset === this.#offset;
+      assertLayout(isSame ? index > this.#index : offset > this.#offset, 'frames are in order of position');
+      positions.push(offset - this.#offset, isSame ? index - this.#index - 1 : index, 0);
+    }
+    this.#offset = offset;
+    this.#index = index;
+    this.#kinds.add(window * KINDS_OF_WINDOW + kind);
+    this.#times.push(timestampMs - this.#timestampMs);
+    this.#timestampMs = timestampMs;
+    const number = this.#known.numberOf(length);
+    this.#lengths.push(number >= 0 ? number : length + KNOWN_LENGTHS);
+    if (number < 0) this.#known.learn(length);
+  }
+
+  /** The bytes drawn above. */
+  bytes(pieces: readonly PieceLengths[]): Uint8Array<ArrayBuffer> {
+    const frames = this.frames;
+    const writer = new ByteWriter(64 + this.#windows.size * 40 + pieces.length * 8 + frames * 6);
+    writer.u8(VERSION_RUNS);
+    writer.varint(this.#windows.size);
+    writer.varint(pieces.length);
+    writer.varint(frames);
+    for (const windowId of this.#windows.keys()) writer.text(windowId);
+    let inflatedBytes = 0;
+    for (const [number, piece] of pieces.entries()) {
+      const { length, rawLength, body } = piece;
+      const headers = beforeFrames(piece) + beforeFrame(piece) * (this.#payloads[number] ?? 0);
+      assertLayout(rawLength === headers + (this.#payloadBytes[number] ?? 0), 'a piece holds its frames and nothing else');
+      assertLayout(rawLength <= LIMITS.frameBytesMax, 'a piece is within LIMITS.frameBytesMax');
+      inflatedBytes += rawLength;
+      writer.varint(length);
+      writer.varint(rawLength * 2 + Number(body));
+    }
+    assertLayout(this.#payloads.length <= pieces.length, 'every piece of a frame is listed');
+    assertLayout(inflatedBytes <= LIMITS.blockInflatedBytesMax, 'all pieces are within LIMITS.blockInflatedBytesMax');
+    for (const number of this.#positions) writer.varint(number);
+    this.#kinds.write((kind) => writer.varint(kind), writer);
+    let before = 0;
+    this.#pieces.write((piece) => {
+      writer.zigzag(piece - before);
+      before = piece;
+    }, writer);
+    for (const step of this.#times) writer.zigzag(step);
+    for (const number of this.#lengths) writer.varint(number);
+    for (const number of this.#pictures) writer.zigzag(number);
+    return writer.bytes().slice();
+  }
+}
+
+/** A column that hardly changes. */
+class Runs {
+  readonly #values: number[] = [];
+  readonly #counts: number[] = [];
+
+  add(value: number): void {
+    const last = this.#values.length - 1;
+    if (last >= 0 && this.#values[last] === value) this.#counts[last] = (this.#counts[last] ?? 0) + 1;
+    else {
+      this.#values.push(value);
+      this.#counts.push(1);
+    }
+  }
+
+  write(value: (value: number) => void, counts: ByteWriter): void {
+    for (let i = 0; i < this.#values.length; i++) {
+      value(this.#values[i] ?? 0);
+      counts.varint((this.#counts[i] ?? 0) - 1);
+    }
+  }
+}
+
+/** The lengths of frames as the format has them: {@link KNOWN_LENGTHS}. */
+class KnownLengths {
+  readonly #known: number[] = Array.from({ length: KNOWN_LENGTHS }, () => 0);
+  #next = 0;
+
+  /** The number of a known length, -1 for another. */
+  numberOf(length: number): number {
+    return this.#known.indexOf(length);
+  }
+
+  get(number: number): number {
+    return this.#known[number] ?? 0;
+  }
+
+  learn(length: number): void {
+    this.#known[this.#next] = length;
+    this.#next = (this.#next + 1) % KNOWN_LENGTHS;
+  }
+}
 
 /**
  * The bytes drawn above.
@@ -95,75 +271,35 @@ const PIECE_BYTES_MIN = 2;
  *
  * @throws {RangeError} for an index that is not laid out as drawn (pieces or text frames with holes, frames out of order)
  */
-export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
-  const { windows, pieces, frames } = index;
-  const windowNumber = new Map(windows.map((windowId, number) => [windowId, number]));
-  const writer = new ByteWriter(64 + windows.length * 40 + pieces.length * 6 + frames.length * 12);
-  const version = versionFor(index);
-  writer.u8(version);
-  writer.varint(windows.length);
-  writer.varint(pieces.length);
-  writer.varint(frames.length);
-  for (const windowId of windows) writer.text(windowId);
+export function encodeFrameIndex({ windows, pieces, frames }: BlockIndex): Uint8Array<ArrayBuffer> {
+  const writer = new FrameIndexWriter();
+  for (const windowId of windows) writer.window(windowId);
   let pieceEnd = pieces[0]?.offset ?? 0;
-  let inflatedBytes = 0;
-  for (const piece of pieces) {
-    assertLayout(piece.offset === pieceEnd, 'pieces lie one behind the other');
-    writer.varint(piece.length);
-    assertLayout(piece.rawLength <= LIMITS.frameBytesMax, 'a piece is within LIMITS.frameBytesMax');
-    writer.varint(version === VERSION_BODIES ? piece.rawLength * 2 + Number(piece.body) : piece.rawLength);
-    inflatedBytes += piece.rawLength;
-    assertLayout(inflatedBytes <= LIMITS.blockInflatedBytesMax, 'all pieces are within LIMITS.blockInflatedBytesMax');
-    pieceEnd = piece.offset + piece.length;
+  for (const { offset, length } of pieces) {
+    assertLayout(offset === pieceEnd, 'pieces lie one behind the other');
+    pieceEnd = offset + length;
   }
-
-  let before: Position = { offset: NO_OFFSET, index: -1 };
-  for (const { position } of frames) {
-    assertLayout(comparePositions(before, position) < 0, 'frames are in order of position');
-    writer.varint(position.offset - before.offset);
-    before = position;
-  }
-  before = { offset: NO_OFFSET, index: -1 };
-  for (const { position } of frames) {
-    writer.varint(position.offset === before.offset ? position.index - before.index - 1 : position.index);
-    before = position;
-  }
-  for (const frame of frames) {
-    const number = windowNumber.get(frame.windowId);
-    assertLayout(number !== undefined, 'every window of a frame is listed');
-    const track = TRACK_CODE[frame.track];
-    writer.varint(version === VERSION_WHOLE ? number * 16 + track * 2 + flagsOf(frame) : number * 2048 + flagsOf(frame) * 8 + track);
-  }
-  let timestampMs = 0;
-  for (const frame of frames) {
-    writer.zigzag(frame.timestampMs - timestampMs);
-    timestampMs = frame.timestampMs;
-  }
-  for (const frame of frames) writer.varint(frame.length);
-
+  const pictures = pieces.length > 0 ? pieceEnd : (frames.find(({ piece }) => piece < 0)?.offset ?? 0);
   const filled: number[] = pieces.map(beforeFrames);
-  let picture = { end: pieces.length > 0 ? pieceEnd : (frames.find(({ piece }) => piece < 0)?.offset ?? 0), width: 0, height: 0 };
   for (const frame of frames) {
-    assertLayout(frame.piece < 0 === (frame.track === 'image'), 'pictures lie alone, all else in pieces');
-    if (frame.piece >= 0) {
-      const offset = (filled[frame.piece] ?? 0) + beforeFrame(pieces[frame.piece]);
-      assertLayout(frame.offset === offset, 'the frames of a piece lie one behind the other');
-      filled[frame.piece] = frame.offset + frame.length;
-      writer.varint(frame.piece);
+    const { position, track, timestampMs, piece, offset, length, width, height } = frame;
+    assertLayout(piece < 0 === (track === 'image'), 'pictures lie alone, all else in pieces');
+    const window = writer.window(frame.windowId);
+    const kind = frameKind(flagsOf(frame), track);
+    if (piece < 0) {
+      writer.picture(position.offset, position.index, window, kind, timestampMs, { place: offset - pictures, length, width, height });
     } else {
-      writer.zigzag(frame.offset - picture.end);
-      writer.zigzag(frame.width - picture.width);
-      writer.zigzag(frame.height - picture.height);
-      picture = { end: frame.offset + frame.length, width: frame.width, height: frame.height };
+      assertLayout(offset === (filled[piece] ?? 0) + beforeFrame(pieces[piece]), 'the frames of a piece lie one behind the other');
+      filled[piece] = offset + length;
+      writer.text(position.offset, position.index, window, kind, timestampMs, length, piece);
     }
   }
-  pieces.forEach((piece, i) => assertLayout(piece.rawLength === filled[i], 'a piece holds its frames and nothing else'));
-  return writer.bytes().slice();
+  return writer.bytes(pieces);
 }
 
 /**
  * The reverse. What it answers is consistent: positions ascend, text frames fill their pieces exactly, every place is
- * within the data, pieces claim LIMITS.blockInflatedBytesMax together at most. Memory: 64 bytes for each byte given, whatever
+ * within the data, pieces claim LIMITS.blockInflatedBytesMax together at most. Memory: 128 bytes for each byte given, whatever
  * they claim.
  *
  * @throws {BytesFault} for bytes that `encodeFrameIndex` did not write
@@ -171,10 +307,10 @@ export function encodeFrameIndex(index: BlockIndex): Uint8Array<ArrayBuffer> {
 export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  if (version < VERSION_WHOLE || version > VERSION_BODIES) throw new BytesFault(`frame index of version ${version}`, 0);
+  if (version < VERSION_WHOLE || version > VERSION_RUNS) throw new BytesFault(`frame index of version ${version}`, 0);
   const windowCount = readCount(reader, 1, 'windows');
   const pieceCount = readCount(reader, PIECE_BYTES_MIN, 'pieces');
-  const frameCount = readCount(reader, FRAME_BYTES_MIN, 'frames');
+  const frameCount = readCount(reader, version === VERSION_RUNS ? FRAME_BYTES_MIN : PLAIN_FRAME_BYTES_MIN, 'frames');
   const windows: string[] = [];
   for (let i = 0; i < windowCount; i++) windows.push(reader.text());
   const pieces: PieceEntry[] = [];
@@ -183,8 +319,9 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   for (let i = 0; i < pieceCount; i++) {
     const length = reader.varint();
     const claim = reader.varint();
-    const body = version === VERSION_BODIES && claim % 2 === 1;
-    const rawLength = version === VERSION_BODIES ? Math.floor(claim / 2) : claim;
+    const tellsBodies = version >= VERSION_BODIES;
+    const body = tellsBodies && claim % 2 === 1;
+    const rawLength = tellsBodies ? Math.floor(claim / 2) : claim;
     if (rawLength > LIMITS.frameBytesMax) throw new BytesFault(`piece ${i} claims ${rawLength} bytes`, reader.at);
     inflatedBytes += rawLength;
     if (inflatedBytes > LIMITS.blockInflatedBytesMax) throw new BytesFault(`${i + 1} pieces claim ${inflatedBytes} bytes`, reader.at);
@@ -192,50 +329,40 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
     dataEnd = checked(reader, dataEnd + length);
   }
 
-  const positions = readPositions(reader, frameCount);
-  const kinds = readColumn(frameCount, () => reader.varint());
-  let timestampMs = 0;
-  const timestamps = readColumn(frameCount, () => (timestampMs = checked(reader, timestampMs + reader.zigzag())));
-  const lengths = readColumn(frameCount, () => reader.varint());
-
+  const columns = version === VERSION_RUNS ? readRunColumns(reader, frameCount) : readPlainColumns(reader, frameCount, version);
   const frames: FrameEntry[] = [];
   const filled = pieces.map(beforeFrames);
   const pictures = dataEnd;
   let picture = { end: dataEnd, width: 0, height: 0 };
   for (let i = 0; i < frameCount; i++) {
-    const kind = kinds[i] ?? 0;
-    const length = lengths[i] ?? 0;
-    const parted = version !== VERSION_WHOLE;
-    const windowId = windows[Math.floor(kind / (parted ? 2048 : 16))];
-    const track = trackOf(parted ? kind % 8 : (kind % 16) >> 1);
-    if (windowId === undefined || track === undefined) throw new BytesFault(`frame ${i} names an unknown window or track`, reader.at);
-    const common = {
-      position: positions[i] as Position,
-      windowId,
-      track,
-      ...readFlags(parted ? (kind % 2048) >> 3 : kind % 2),
-      timestampMs: timestamps[i] ?? 0,
-      length,
-    };
+    const kind = columns.kinds[i] ?? 0;
+    const length = columns.lengths[i] ?? 0;
+    const windowId = windows[Math.floor(kind / KINDS_OF_WINDOW)];
+    const track = trackOf(kind % 8);
+    const position = columns.positions[i];
+    if (windowId === undefined || track === undefined || position === undefined)
+      throw new BytesFault(`frame ${i} is of kind ${kind}`, reader.at);
+    let [piece, offset, width, height] = [-1, 0, 0, 0];
     if (track === 'image') {
-      const offset = checked(reader, picture.end + reader.zigzag());
-      const width = checked(reader, picture.width + reader.zigzag());
-      const height = checked(reader, picture.height + reader.zigzag());
+      offset = checked(reader, picture.end + reader.zigzag());
+      width = checked(reader, picture.width + reader.zigzag());
+      height = checked(reader, picture.height + reader.zigzag());
       // A picture lies right behind those before it, or where an earlier one lies.
       if (offset < pictures || offset > dataEnd || width < 0 || height < 0) {
         throw new BytesFault(`frame ${i} lies outside of the pictures`, reader.at);
       }
       picture = { end: checked(reader, offset + length), width, height };
       dataEnd = Math.max(dataEnd, picture.end);
-      frames.push({ ...common, piece: -1, offset, width, height });
     } else {
-      const piece = reader.varint();
-      const offset = (filled[piece] ?? 0) + beforeFrame(pieces[piece]);
+      piece = columns.nextPiece();
+      offset = (filled[piece] ?? 0) + beforeFrame(pieces[piece]);
       const holds = pieces[piece]?.rawLength;
       if (holds === undefined || length > holds - offset) throw new BytesFault(`frame ${i} lies outside of its piece`, reader.at);
       filled[piece] = offset + length;
-      frames.push({ ...common, piece, offset, width: 0, height: 0 });
     }
+    const { keyframe, part } = readFlags((kind % KINDS_OF_WINDOW) >> 3);
+    const timestampMs = columns.timestamps[i] ?? 0;
+    frames.push({ position, windowId, track, keyframe, timestampMs, part, piece, offset, length, width, height });
   }
   for (const [i, piece] of pieces.entries()) {
     if (piece.rawLength !== filled[i])
@@ -245,20 +372,107 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   return { windows, pieces, frames };
 }
 
-function versionFor({ pieces, frames }: BlockIndex): number {
-  if (pieces.some(({ body }) => body)) return VERSION_BODIES;
-  return frames.some(({ part }) => part !== undefined) ? VERSION_PARTS : VERSION_WHOLE;
+/** What both kinds of columns tell; what is told of pictures alone comes behind them. */
+interface Columns {
+  readonly positions: readonly Position[];
+  /** As version 4 has them. */
+  readonly kinds: readonly number[];
+  readonly timestamps: readonly number[];
+  readonly lengths: readonly number[];
+  /** The piece of the next text frame. */
+  readonly nextPiece: () => number;
+}
+
+function readRunColumns(reader: ByteReader, count: number): Columns {
+  const positions = readPositionRuns(reader, count);
+  const kinds = readRuns(reader, count, () => reader.varint());
+  const texts = kinds.reduce((sum, kind) => sum + Number(kind % 8 !== TRACK_CODE.image), 0);
+  let piece = 0;
+  const pieces = readRuns(reader, texts, () => (piece = checked(reader, piece + reader.zigzag())));
+  let timestampMs = 0;
+  const timestamps = readColumn(count, () => (timestampMs = checked(reader, timestampMs + reader.zigzag())));
+  const known = new KnownLengths();
+  const lengths = readColumn(count, () => {
+    const number = reader.varint();
+    if (number < KNOWN_LENGTHS) return known.get(number);
+    known.learn(number - KNOWN_LENGTHS);
+    return number - KNOWN_LENGTHS;
+  });
+  let text = 0;
+  return { positions, kinds, timestamps, lengths, nextPiece: () => pieces[text++] ?? -1 };
+}
+
+function readPositionRuns(reader: ByteReader, count: number): Position[] {
+  const positions: Position[] = [];
+  let offset: number = NO_OFFSET;
+  let index = -1;
+  while (positions.length < count) {
+    const step = reader.varint();
+    offset = checked(reader, offset + step);
+    if (offset < 0) throw new BytesFault('an offset before the first', reader.at);
+    const value = reader.varint();
+    index = checked(reader, step === 0 ? index + 1 + value : value);
+    for (let more = readRunLength(reader, count - positions.length); more > 0; more--) {
+      positions.push({ offset: toOffset(offset) satisfies Offset, index: checked(reader, index) });
+      index++;
+    }
+    index--;
+  }
+  return positions;
+}
+
+function readRuns(reader: ByteReader, count: number, read: () => number): number[] {
+  const column: number[] = [];
+  while (column.length < count) {
+    const value = read();
+    for (let more = readRunLength(reader, count - column.length); more > 0; more--) column.push(value);
+  }
+  return column;
+}
+
+function readRunLength(reader: ByteReader, room: number): number {
+  const at = reader.at;
+  const length = reader.varint() + 1;
+  if (length > room) throw new BytesFault(`a run of ${length} where ${room} frames are left`, at);
+  return length;
+}
+
+/**
+ * Versions 1 to 3, a number for each frame in every column:
+ *
+ *     │ column 1:    u offset - offset of the frame before (the first: offset + 1)                              │
+ *     │ column 2:    u index, where column 1 is not 0; else index - index of the frame before - 1               │
+ *     │ column 3:    v1: u window number × 16 + track code × 2 + keyframe                                       │
+ *     │              v2, v3: u window number × 2048 + flags × 8 + track code                                    │
+ *     │ column 4:    z timestampMs - that of the frame before (the first: timestampMs)                          │
+ *     │ column 5:    u length                                                                                   │
+ *     │ column 6:    text frames: u piece number                                                                │
+ *     │              pictures:    as in version 4                                                               │
+ *
+ * v1 and v2 had no bodies among their pieces: u length, u rawLength. v1 had no parts.
+ */
+function readPlainColumns(reader: ByteReader, count: number, version: number): Columns {
+  const positions = readPositions(reader, count);
+  const readKind = version === VERSION_WHOLE ? () => kindOfVersion1(reader.varint()) : () => reader.varint();
+  const kinds = readColumn(count, readKind);
+  let timestampMs = 0;
+  const timestamps = readColumn(count, () => (timestampMs = checked(reader, timestampMs + reader.zigzag())));
+  const lengths = readColumn(count, () => reader.varint());
+  return { positions, kinds, timestamps, lengths, nextPiece: () => reader.varint() };
+}
+
+function kindOfVersion1(kind: number): number {
+  return Math.floor(kind / 16) * KINDS_OF_WINDOW + (kind % 2) * 8 + ((kind % 16) >> 1);
 }
 
 /** Bytes of an inflated piece before its first frame, and before each frame. */
-function beforeFrames(piece: PieceEntry): number {
+function beforeFrames(piece: Pick<PieceEntry, 'body'>): number {
   return piece.body ? FRAMES_HEADER_BYTES : 0;
 }
-function beforeFrame(piece: PieceEntry | undefined): number {
+function beforeFrame(piece: Pick<PieceEntry, 'body'> | undefined): number {
   return piece?.body ? FRAME_HEADER_BYTES : 0;
 }
 
-/** Columns 1 and 2. */
 function readPositions(reader: ByteReader, count: number): Position[] {
   const steps = readColumn(count, () => reader.varint());
   const positions: Position[] = [];

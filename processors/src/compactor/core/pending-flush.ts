@@ -1,4 +1,4 @@
-import type { BodyFault, FlushGap, MovableBody, Offset, Partition, Rejected, StoredFrame, Upload } from '@playhead/schemas';
+import type { BlockUpload, BodyFault, FlushGap, Offset, Partition, Rejected, Upload } from '@playhead/schemas';
 import { LIMITS, Marks } from '@playhead/schemas';
 import { sessionKey } from '../../core/session-key.ts';
 
@@ -7,17 +7,12 @@ const UPLOAD_OVERHEAD_BYTES = 512;
 const FRAME_OVERHEAD_BYTES = 128;
 
 /** One upload of a session, as far as a flush needs it. */
-export interface PendingUpload {
-  readonly offset: Offset;
-  readonly windowId: string;
+export interface PendingUpload extends BlockUpload {
   readonly uploadId: string;
   readonly receivedAtMs: number;
   readonly facts: Readonly<Record<string, string>>;
   /** Bytes as received. */
   readonly bytesReceived: number;
-  readonly frames: readonly StoredFrame[];
-  /** Where a block can keep it as it came. */
-  readonly body: MovableBody | null;
   readonly duplicate: boolean;
   readonly rejected: boolean;
 }
@@ -31,13 +26,8 @@ export interface PendingSession {
   readonly marks: Marks;
 }
 
-/** What was found in the body of an upload. */
-export interface UploadContent {
-  /** Without payloads where a block keeps the body as it came. */
-  readonly frames: readonly StoredFrame[];
-  /** `movableBody` of schemas. */
-  readonly body: MovableBody | null;
-  /** Where the body could not be read to the end. */
+/** What was read of an upload: its frames, or its body where a block can keep it as it came; and where reading ended too soon. */
+export interface UploadContent extends Pick<PendingUpload, 'frames' | 'body'> {
   readonly fault: BodyFault | null;
 }
 
@@ -184,8 +174,10 @@ export class PendingFlush {
       this.#sessions.set(key, session);
     }
     session.uploads.push({ offset, windowId, uploadId, receivedAtMs, facts, bytesReceived: upload.body.length, ...outcome });
-    const besides = UPLOAD_OVERHEAD_BYTES + (outcome.body?.compressed.length ?? 0);
-    this.#bytes += outcome.frames.reduce((sum, frame) => sum + FRAME_OVERHEAD_BYTES + frame.payload.length, besides);
+    this.#bytes += UPLOAD_OVERHEAD_BYTES;
+    // A body counts with what it inflates to, though it is not inflated here: a block is bounded by that.
+    if (outcome.body !== null) this.#bytes += outcome.body.compressed.length + outcome.body.outline.rawLength;
+    for (const { payload } of outcome.frames) this.#bytes += FRAME_OVERHEAD_BYTES + payload.length;
     return session;
   }
 

@@ -1,10 +1,10 @@
-import type { BlockParts, MovableBodies, Offset, StoredFrame } from '@playhead/schemas';
+import type { BlockParts, BlockUpload, Offset } from '@playhead/schemas';
 import type { PendingSession, PendingUpload } from './pending-flush.ts';
 import type { SessionSummary } from './session-summary.ts';
 import { summarise } from './session-summary.ts';
 
 /** `blockParts` of schemas with its compressor and checksum. */
-export type EncodeBlock = (frames: readonly StoredFrame[], bodies: MovableBodies) => BlockParts;
+export type EncodeBlock = (uploads: readonly BlockUpload[]) => BlockParts;
 
 /** One session's part of a flush. */
 export interface SessionBlock {
@@ -51,7 +51,6 @@ function encodeWithout(session: PendingSession, encode: EncodeBlock): SessionBlo
 }
 
 function encodeFramesOf(uploads: readonly PendingUpload[], encode: EncodeBlock): SessionBlock['block'] {
-  const frames = uploads.flatMap((upload) => upload.frames);
-  const bodies = new Map(uploads.flatMap(({ offset, body }) => (body === null ? [] : [[offset, body]])));
-  return frames.length === 0 ? null : encode(frames, bodies);
+  const hasFrames = uploads.some(({ frames, body }) => frames.length > 0 || body !== null);
+  return hasFrames ? encode(uploads) : null;
 }

@@ -1,5 +1,5 @@
-import type { FlushBlock, SessionCounts, SignalKind } from '@playhead/schemas';
-import { isContinuation, NO_COUNTS } from '@playhead/schemas';
+import type { FlushBlock, SessionCounts, SignalKind, Track } from '@playhead/schemas';
+import { flagsOf, NO_COUNTS, readFlags, walkOutline } from '@playhead/schemas';
 import { BoundedFacts } from '../../core/bounded-facts.ts';
 import { parseSignal } from '../../core/parse-signal.ts';
 import type { PendingSession } from './pending-flush.ts';
@@ -38,6 +38,21 @@ export function summarise(session: PendingSession): SessionSummary {
   let [firstTimestampMs, lastTimestampMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   let [firstReceivedAtMs, lastReceivedAtMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
 
+  const countFrame = (track: Track, flags: number, timestampMs: number): void => {
+    const { keyframe, part } = readFlags(flags);
+    // A frame in parts is one frame.
+    if (part === undefined || part.number === 0) counts.frames++;
+    if (track === 'image') counts.images++;
+    if (keyframe) counts.keyframes++;
+    firstTimestampMs = Math.min(firstTimestampMs, timestampMs);
+    lastTimestampMs = Math.max(lastTimestampMs, timestampMs);
+  };
+  const countSignal = (payload: Uint8Array): void => {
+    const signal = parseSignal(payload);
+    counts[COUNT_OF_SIGNAL[signal.kind]]++;
+    if (signal.kind === 'navigation') bounded.addPage(signal.url);
+  };
+
   for (const upload of session.uploads) {
     firstReceivedAtMs = Math.min(firstReceivedAtMs, upload.receivedAtMs);
     lastReceivedAtMs = Math.max(lastReceivedAtMs, upload.receivedAtMs);
@@ -52,17 +67,15 @@ export function summarise(session: PendingSession): SessionSummary {
     bounded.addFacts(upload.facts);
     bounded.addPage(upload.facts.url);
     for (const frame of upload.frames) {
-      // A frame in parts is one frame.
-      if (!isContinuation(frame)) counts.frames++;
-      if (frame.track === 'image') counts.images++;
-      if (frame.keyframe) counts.keyframes++;
-      firstTimestampMs = Math.min(firstTimestampMs, frame.timestampMs);
-      lastTimestampMs = Math.max(lastTimestampMs, frame.timestampMs);
-      if (frame.track !== 'signal') continue;
-      const signal = parseSignal(frame.payload);
-      counts[COUNT_OF_SIGNAL[signal.kind]]++;
-      if (signal.kind === 'navigation') bounded.addPage(signal.url);
+      countFrame(frame.track, flagsOf(frame), frame.timestampMs);
+      if (frame.track === 'signal') countSignal(frame.payload);
     }
+    if (upload.body === null) continue;
+    const { bytes } = upload.body.outline;
+    walkOutline(bytes, (track, flags, timestampMs, length, at) => {
+      countFrame(track, flags, timestampMs);
+      if (track === 'signal') countSignal(bytes.subarray(at, at + length));
+    });
   }
 
   const first = session.uploads[0];
