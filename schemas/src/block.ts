@@ -4,7 +4,7 @@ import { crc32 } from './crc32.ts';
 import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.ts';
 import { BLOCK_HEADER_BYTES, decodeFrameIndex, FrameIndexWriter, frameKind } from './formats/frame-index.ts';
 import type { Outline } from './formats/outline.ts';
-import { walkOutline } from './formats/outline.ts';
+import { OutlineCursor } from './formats/outline.ts';
 import type { PositionedFrame } from './frame.ts';
 import { flagsOf } from './frame.ts';
 import type { Offset } from './ids.ts';
@@ -166,10 +166,10 @@ class BlockCutter {
   takeBody(offset: Offset, windowId: string, { compressed, outline }: MovableBody): void {
     const window = this.#index.window(windowId);
     const piece = this.#pieces.push({ payloads: [], rawLength: outline.rawLength, moved: compressed }) - 1;
-    let index = 0;
-    walkOutline(outline.bytes, (track, flags, timestampMs, length) => {
-      this.#index.text(offset, index++, window, frameKind(flags, track), timestampMs, length, piece);
-    });
+    const frame = new OutlineCursor(outline.bytes);
+    while (frame.next()) {
+      this.#index.text(offset, frame.index, window, frameKind(frame.flags, frame.track), frame.timestampMs, frame.length, piece);
+    }
   }
 
   take(frame: PositionedFrame): void {

@@ -5,12 +5,16 @@ const TEXT_DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 /** Growing byte buffer with the few number encodings that our formats use. Big-endian; varints are unsigned LEB128. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer>;
-  #view: DataView;
+  /** Made when it is needed: most formats are of varints. */
+  #lazyView: DataView | null = null;
   #length = 0;
 
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get #view(): DataView {
+    return (this.#lazyView ??= new DataView(this.#bytes.buffer));
   }
 
   get length(): number {
@@ -25,7 +29,7 @@ export class ByteWriter {
       const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
+      this.#lazyView = null;
     }
     this.#length = needed;
     return at;
@@ -33,7 +37,7 @@ export class ByteWriter {
 
   u8(value: number): void {
     const at = this.#reserve(1);
-    this.#view.setUint8(at, value);
+    this.#bytes[at] = value;
   }
 
   u16(value: number): void {
@@ -65,12 +69,6 @@ export class ByteWriter {
    */
   varint(value: number): void {
     if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a varint: ${value}`);
-    if (value < 0x80) {
-      // Nearly all of them. The place first: it may be in a new buffer.
-      const at = this.#reserve(1);
-      this.#bytes[at] = value;
-      return;
-    }
     let rest = value;
     while (rest >= 0x80) {
       this.u8((rest % 0x80) | 0x80);
@@ -116,13 +114,18 @@ export class BytesFault extends Error {
 /** Reads what {@link ByteWriter} wrote. Every read is checked against the end. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  /** Made when it is needed: most formats are of varints. */
+  #lazyView: DataView | null = null;
   #at: number;
 
   constructor(bytes: Uint8Array, at = 0) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = at;
+  }
+
+  get #view(): DataView {
+    const { buffer, byteOffset, byteLength } = this.#bytes;
+    return (this.#lazyView ??= new DataView(buffer, byteOffset, byteLength));
   }
 
   get at(): number {
@@ -141,7 +144,10 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#take(1));
+    const byte = this.#bytes[this.#at];
+    if (byte === undefined) throw new BytesFault('needs 1 bytes, has 0', this.#at);
+    this.#at++;
+    return byte;
   }
 
   u16(): number {
@@ -165,18 +171,19 @@ export class ByteReader {
 
   varint(): number {
     const start = this.#at;
-    const first = this.#bytes[start];
-    if (first !== undefined && first < 0x80) {
-      this.#at = start + 1;
-      return first;
-    }
-    let value = 0;
-    let unit = 1;
+    // Nearly all numbers are of one byte.
+    let value = this.u8();
+    if (value < 0x80) return value;
+    value -= 0x80;
+    let unit = 0x80;
     for (;;) {
       const byte = this.u8();
+      if (byte < 0x80) {
+        value += byte * unit;
+        if (value > Number.MAX_SAFE_INTEGER) throw new BytesFault('a varint is beyond 2^53', start);
+        return value;
+      }
       value += (byte & 0x7f) * unit;
-      if (!Number.isSafeInteger(value)) throw new BytesFault('a varint is beyond 2^53', start);
-      if (byte < 0x80) return value;
       unit *= 0x80;
       if (unit > 2 ** 53) throw new BytesFault('a varint has too many bytes', start);
     }

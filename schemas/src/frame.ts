@@ -71,6 +71,16 @@ export function readFlags(flags: number): Pick<Frame, 'keyframe' | 'part'> {
   return { keyframe, part: { number: Math.floor(flags / PART_UNIT), continues: (flags & FLAG_CONTINUES) !== 0 } };
 }
 
+/** Of flags: what {@link readFlags} tells, without an object for it. */
+export function isKeyframe(flags: number): boolean {
+  return (flags & FLAG_KEYFRAME) !== 0;
+}
+
+/** Of flags: a part that goes on with another is not the beginning of a frame. */
+export function goesOn(flags: number): boolean {
+  return flags >= PART_UNIT;
+}
+
 /** Two times are not further apart than a block can tell: the latest time of a frame that is stored. */
 export const TIMESTAMP_MAX_MS = 2 ** 51;
 

@@ -1,7 +1,7 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import type { BodyContext, Flush, FlushBlock, Frame, Merge, PositionedFrame, Track } from '../src/index.ts';
-import { comparePositions, FRAME_PARTS_MAX, readFlags, splitFrame, toOffset, walkOutline } from '../src/index.ts';
+import { comparePositions, FRAME_PARTS_MAX, OutlineCursor, readFlags, splitFrame, toOffset } from '../src/index.ts';
 import type { TopicRecords } from '../src/records/types.ts';
 
 /** 2024-06-10T06:13:20Z. */
@@ -213,9 +213,11 @@ export function outlined(frames: readonly Frame[]): object[] {
 /** The same, read from an outline. */
 export function toldBy(outline: Uint8Array): object[] {
   const told: object[] = [];
-  walkOutline(outline, (track, flags, timestampMs, length, at) => {
+  const frame = new OutlineCursor(outline);
+  while (frame.next()) {
+    const { track, timestampMs, length, at } = frame;
     const signal = track === 'signal' ? outline.subarray(at, at + length) : undefined;
-    told.push({ track, timestampMs, length, signal, part: undefined, ...readFlags(flags) });
-  });
+    told.push({ track, timestampMs, length, signal, part: undefined, ...readFlags(frame.flags) });
+  }
   return told;
 }

@@ -31,15 +31,6 @@ export interface Outline {
 }
 
 /**
- * One frame of an outline, in its order.
- *
- * @param flags {@link flagsOf}
- * @param length bytes of the payload
- * @param at where in the outline's bytes the payload is: of signals only
- */
-export type OutlineVisitor = (track: Exclude<Track, 'image'>, flags: number, timestampMs: number, length: number, at: number) => void;
-
-/**
  * The outline of a body's frames.
  *
  * @throws {RangeError} for a picture: it does not stay in its body
@@ -66,45 +57,62 @@ export function encodeOutline(frames: readonly Frame[]): Uint8Array<ArrayBuffer>
  * @throws {BytesFault} for bytes that `encodeOutline` did not write, and for a picture
  */
 export function readOutline(bytes: Uint8Array): Outline {
-  let frames = 0;
+  const frame = new OutlineCursor(bytes);
   let rawLength = FRAMES_HEADER_BYTES;
-  walkOutline(bytes, (_track, _flags, _timestampMs, length) => {
-    frames++;
-    rawLength += FRAME_HEADER_BYTES + length;
-  });
-  return { bytes, frames, rawLength };
+  while (frame.next()) rawLength += FRAME_HEADER_BYTES + frame.length;
+  return { bytes, frames: frame.index, rawLength };
 }
 
 /**
- * Visits the frames of an outline. Memory: nothing for a frame.
+ * Goes through the frames of an outline: {@link next} comes to the next one, and the fields tell of it. Memory: nothing for a frame.
  *
- * @throws {BytesFault} for bytes that `encodeOutline` did not write, and for a picture
+ * @throws {BytesFault} (constructor and `next`) for bytes that `encodeOutline` did not write, and for a picture
  */
-export function walkOutline(bytes: Uint8Array, visit: OutlineVisitor): void {
-  const reader = new ByteReader(bytes);
-  const version = reader.u8();
-  if (version !== VERSION) throw new BytesFault(`outline of version ${version}`, 0);
-  const count = reader.varint();
-  if (count * FRAME_BYTES_MIN > reader.remaining) throw new BytesFault(`${count} frames in ${reader.remaining} bytes`, reader.at);
-  let timestampMs = 0;
-  for (let index = 0; index < count; index++) {
-    const kind = reader.varint();
-    const track = textTrackOf(kind % 8);
-    if (track === undefined || kind >= 2048) throw new BytesFault(`frame ${index} is of kind ${kind}`, reader.at);
-    timestampMs += reader.zigzag();
-    if (timestampMs < 0 || timestampMs > TIMESTAMP_MAX_MS) {
-      throw new BytesFault(`frame ${index} at ${timestampMs} ms`, reader.at);
+export class OutlineCursor {
+  readonly #reader: ByteReader;
+  readonly #count: number;
+  /** Of the frame in its upload; behind the last, how many there are. */
+  index = -1;
+  track: Exclude<Track, 'image'> = 'dom';
+  /** See {@link flagsOf}. */
+  flags = 0;
+  timestampMs = 0;
+  /** Bytes of the payload. */
+  length = 0;
+  /** Where in the outline the payload is: of a signal. */
+  at = 0;
+
+  constructor(bytes: Uint8Array) {
+    const reader = new ByteReader(bytes);
+    const version = reader.u8();
+    if (version !== VERSION) throw new BytesFault(`outline of version ${version}`, 0);
+    this.#count = reader.varint();
+    if (this.#count * FRAME_BYTES_MIN > reader.remaining)
+      throw new BytesFault(`${this.#count} frames in ${reader.remaining} bytes`, reader.at);
+    this.#reader = reader;
+  }
+
+  /** False behind the last. */
+  next(): boolean {
+    const reader = this.#reader;
+    const index = ++this.index;
+    if (index >= this.#count) {
+      if (reader.remaining > 0) throw new BytesFault('bytes behind the outline', reader.at);
+      return false;
     }
+    const kind = reader.varint();
+    const track = trackOf(kind & 7);
+    if (track === undefined || track === 'image' || kind >= 2048) throw new BytesFault(`frame ${index} is of kind ${kind}`, reader.at);
+    const timestampMs = this.timestampMs + reader.zigzag();
+    if (timestampMs < 0 || timestampMs > TIMESTAMP_MAX_MS) throw new BytesFault(`frame ${index} at ${timestampMs} ms`, reader.at);
     const length = reader.varint();
     if (length === 0 || length > LIMITS.frameBytesMax) throw new BytesFault(`frame ${index} of ${length} bytes`, reader.at);
-    const { at } = reader;
+    this.track = track;
+    this.flags = kind >> 3;
+    this.timestampMs = timestampMs;
+    this.length = length;
+    this.at = reader.at;
     if (track === 'signal') reader.skip(length);
-    visit(track, kind >> 3, timestampMs, length, at);
+    return true;
   }
-  if (reader.remaining > 0) throw new BytesFault('bytes behind the outline', reader.at);
-}
-
-function textTrackOf(code: number): Exclude<Track, 'image'> | undefined {
-  const track = trackOf(code);
-  return track === 'image' ? undefined : track;
 }

@@ -1,21 +1,24 @@
 import type { Schema } from 'avsc';
 import { ByteReader, BytesFault } from '../bytes.ts';
 
+/** Throws a BytesFault where bytes from `at` to their end are not what the schema says. */
+export type AvroCheck = (bytes: Uint8Array, at: number) => void;
+
 /**
- * Walks Avro binary along its schema without building anything, and throws where it does not fit. avsc trusts counts: an
- * array that claims 2^50 items keeps it busy until memory ends. After this walk every count and length is known to be
+ * A check that walks Avro binary along a schema without building anything, and throws where it does not fit. avsc trusts
+ * counts: an array that claims 2^50 items keeps it busy until memory ends. After this walk every count and length is known to be
  * backed by bytes, so that one bad record costs only itself.
  *
  * Knows what our schemas use: records, enums, unions, maps, arrays, strings, bytes, longs, ints, booleans, null; each named
  * type is written where it is used.
- *
- * @param at where the record begins; it has to end where `bytes` ends
- * @throws {BytesFault}
  */
-export function checkAvroBytes(schema: Schema, bytes: Uint8Array, at: number): void {
-  const reader = new ByteReader(bytes, at);
-  walk(schema as AnySchema, reader);
-  if (reader.remaining !== 0) throw new BytesFault(`${reader.remaining} bytes behind the record`, reader.at);
+export function avroCheck(schema: Schema): AvroCheck {
+  const walk = walkOf(schema as AnySchema);
+  return (bytes, at) => {
+    const reader = new ByteReader(bytes, at);
+    walk(reader);
+    if (reader.remaining !== 0) throw new BytesFault(`${reader.remaining} bytes behind the record`, reader.at);
+  };
 }
 
 const LONG_BYTES_MAX = 10;
@@ -28,58 +31,73 @@ interface SchemaObject {
   readonly fields?: readonly { readonly type: AnySchema }[];
 }
 type AnySchema = string | SchemaObject | readonly AnySchema[];
+type Walk = (reader: ByteReader) => void;
 
-function walk(schema: AnySchema, reader: ByteReader): void {
-  if (typeof schema === 'object' && !('type' in schema)) {
-    const number = reader.zigzag();
-    const branch = schema[number];
-    if (branch === undefined) throw new BytesFault(`union branch ${number}`, reader.at);
-    return walk(branch, reader);
-  }
+/** The schema is looked at once, not for each record. */
+function walkOf(schema: AnySchema): Walk {
+  if (typeof schema === 'object' && !('type' in schema)) return walkUnion(schema.map(walkOf));
   const object: SchemaObject = typeof schema === 'string' ? { type: schema } : schema;
   switch (object.type) {
     case 'null':
-      return;
+      return () => undefined;
     case 'boolean':
-      if (reader.u8() > 1) throw new BytesFault('a boolean that is neither 0 nor 1', reader.at - 1);
-      return;
-    case 'int': {
-      const value = reader.zigzag();
-      if (Math.abs(value) > 2 ** 31) throw new BytesFault(`${value} is no int`, reader.at);
-      return;
-    }
+      return (reader) => {
+        if (reader.u8() > 1) throw new BytesFault('a boolean that is neither 0 nor 1', reader.at - 1);
+      };
+    case 'int':
+      return (reader) => {
+        const value = reader.zigzag();
+        if (Math.abs(value) > 2 ** 31) throw new BytesFault(`${value} is no int`, reader.at);
+      };
     case 'long':
-      skipLong(reader);
-      return;
+      return skipLong;
     case 'string':
     case 'bytes':
-      reader.raw(readLength(reader));
-      return;
-    case 'record':
-      for (const field of object.fields ?? []) walk(field.type, reader);
-      return;
-    case 'enum': {
-      const symbol = reader.zigzag();
-      if (object.symbols?.[symbol] === undefined) throw new BytesFault(`enum symbol ${symbol}`, reader.at);
-      return;
+      return skipBytes;
+    case 'record': {
+      const walks = (object.fields ?? []).map(({ type }) => walkOf(type));
+      return (reader) => {
+        for (const walk of walks) walk(reader);
+      };
     }
-    case 'array':
-      walkBlocks(reader, () => walk(object.items ?? 'null', reader));
-      return;
-    case 'map':
-      walkBlocks(reader, () => {
-        reader.raw(readLength(reader));
-        walk(object.values ?? 'null', reader);
-      });
-      return;
+    case 'enum': {
+      const symbols = object.symbols ?? [];
+      return (reader) => {
+        const symbol = reader.zigzag();
+        if (symbols[symbol] === undefined) throw new BytesFault(`enum symbol ${symbol}`, reader.at);
+      };
+    }
+    case 'array': {
+      const item = walkOf(object.items ?? 'null');
+      return (reader) => walkBlocks(reader, item);
+    }
+    case 'map': {
+      const value = walkOf(object.values ?? 'null');
+      return (reader) =>
+        walkBlocks(reader, () => {
+          skipBytes(reader);
+          value(reader);
+        });
+    }
     default:
       // Of a writer's schema that a registry gave: today's have none.
-      throw new BytesFault(`the check does not know Avro type ${object.type}`, reader.at);
+      return ({ at }) => {
+        throw new BytesFault(`the check does not know Avro type ${object.type}`, at);
+      };
   }
 }
 
+function walkUnion(branches: readonly Walk[]): Walk {
+  return (reader) => {
+    const number = reader.zigzag();
+    const branch = branches[number];
+    if (branch === undefined) throw new BytesFault(`union branch ${number}`, reader.at);
+    branch(reader);
+  };
+}
+
 /** Arrays and maps: blocks of `count, items` up to a count of 0; a negative count is followed by the block's bytes. */
-function walkBlocks(reader: ByteReader, item: () => void): void {
+function walkBlocks(reader: ByteReader, item: Walk): void {
   for (;;) {
     const at = reader.at;
     const count = reader.zigzag();
@@ -88,7 +106,7 @@ function walkBlocks(reader: ByteReader, item: () => void): void {
     if (Math.abs(count) > reader.remaining) throw new BytesFault(`${Math.abs(count)} items in ${reader.remaining} bytes`, at);
     for (let i = Math.abs(count); i > 0; i--) {
       const before = reader.at;
-      item();
+      item(reader);
       // Every item of our schemas takes a byte or more; those of another's that take none would be endless.
       if (reader.at === before) throw new BytesFault('items without a byte', before);
     }
@@ -102,9 +120,9 @@ function skipLong(reader: ByteReader): void {
   throw new BytesFault('a long has too many bytes', at);
 }
 
-function readLength(reader: ByteReader): number {
-  const at = reader.at;
+function skipBytes(reader: ByteReader): void {
+  const { at } = reader;
   const length = reader.zigzag();
   if (length < 0) throw new BytesFault(`length ${length}`, at);
-  return length;
+  reader.skip(length);
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Schema } from 'avsc';
 import avro from 'avsc';
-import { ByteReader, BytesFault } from '../bytes.ts';
+import { BytesFault } from '../bytes.ts';
 import { toOffset } from '../ids.ts';
-import { checkAvroBytes } from './check-avro-bytes.ts';
+import { avroCheck } from './check-avro-bytes.ts';
 import type {
   BodyFormat,
   Flush,
@@ -193,10 +193,14 @@ export type AvroReader<T extends Topic> = (bytes: Uint8Array, at: number) => Top
 export function avroReader<T extends Topic>(topic: T, writer: Schema = AVRO_SCHEMAS[topic]): AvroReader<T> {
   const type = TYPES[topic];
   const resolver = writer === AVRO_SCHEMAS[topic] ? undefined : type.createResolver(typeOf(writer));
+  const check = avroCheck(writer);
   return (bytes, at) => {
-    checkAvroBytes(writer, bytes, at);
+    check(bytes, at);
     try {
-      return SHAPES[topic].fromAvro(type.fromBuffer(bufferOf(bytes.subarray(at)), resolver) as never);
+      const { value, offset } = type.decode(bufferOf(bytes), at, resolver);
+      // Bytes that end too soon are told by the place -1.
+      if (offset !== bytes.length) throw new Error(`it ends at ${offset} of ${bytes.length} bytes`);
+      return SHAPES[topic].fromAvro(value as never);
     } catch (error) {
       throw new BytesFault(`not a record of ${topic}: ${error instanceof Error ? error.message : String(error)}`, at);
     }
@@ -231,7 +235,8 @@ export const avroCodec = {
    * @throws {BytesFault} for bytes that are not a record of the topic, whatever they hold; memory is bounded by them
    */
   decode<T extends Topic>(topic: T, bytes: Uint8Array): TopicRecords[T] {
-    const version = new ByteReader(bytes).u8();
+    const version = bytes[0];
+    if (version === undefined) throw new BytesFault('a record without a byte', 0);
     const readers = READERS.get(version);
     if (readers === undefined) throw new BytesFault(`record of version ${version}`, 0);
     return readers[topic](bytes, VERSION_BYTES);

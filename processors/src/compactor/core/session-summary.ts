@@ -1,5 +1,5 @@
 import type { FlushBlock, SessionCounts, SignalKind, Track } from '@playhead/schemas';
-import { flagsOf, NO_COUNTS, readFlags, walkOutline } from '@playhead/schemas';
+import { flagsOf, goesOn, isKeyframe, NO_COUNTS, OutlineCursor } from '@playhead/schemas';
 import { BoundedFacts } from '../../core/bounded-facts.ts';
 import { parseSignal } from '../../core/parse-signal.ts';
 import type { PendingSession } from './pending-flush.ts';
@@ -35,17 +35,15 @@ export function summarise(session: PendingSession): SessionSummary {
   const counts = { ...NO_COUNTS };
   const bounded = new BoundedFacts();
   let [uploads, duplicates, rejected, bytesReceived] = [0, 0, 0, 0];
-  let [firstTimestampMs, lastTimestampMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const times = { firstMs: Number.POSITIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY };
   let [firstReceivedAtMs, lastReceivedAtMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-
-  const countFrame = (track: Track, flags: number, timestampMs: number): void => {
-    const { keyframe, part } = readFlags(flags);
+  const count = (track: Track, flags: number, timestampMs: number): void => {
     // A frame in parts is one frame.
-    if (part === undefined || part.number === 0) counts.frames++;
+    if (!goesOn(flags)) counts.frames++;
     if (track === 'image') counts.images++;
-    if (keyframe) counts.keyframes++;
-    firstTimestampMs = Math.min(firstTimestampMs, timestampMs);
-    lastTimestampMs = Math.max(lastTimestampMs, timestampMs);
+    if (isKeyframe(flags)) counts.keyframes++;
+    if (timestampMs < times.firstMs) times.firstMs = timestampMs;
+    if (timestampMs > times.lastMs) times.lastMs = timestampMs;
   };
   const countSignal = (payload: Uint8Array): void => {
     const signal = parseSignal(payload);
@@ -67,15 +65,16 @@ export function summarise(session: PendingSession): SessionSummary {
     bounded.addFacts(upload.facts);
     bounded.addPage(upload.facts.url);
     for (const frame of upload.frames) {
-      countFrame(frame.track, flagsOf(frame), frame.timestampMs);
+      count(frame.track, flagsOf(frame), frame.timestampMs);
       if (frame.track === 'signal') countSignal(frame.payload);
     }
     if (upload.body === null) continue;
     const { bytes } = upload.body.outline;
-    walkOutline(bytes, (track, flags, timestampMs, length, at) => {
-      countFrame(track, flags, timestampMs);
-      if (track === 'signal') countSignal(bytes.subarray(at, at + length));
-    });
+    const frame = new OutlineCursor(bytes);
+    while (frame.next()) {
+      count(frame.track, frame.flags, frame.timestampMs);
+      if (frame.track === 'signal') countSignal(bytes.subarray(frame.at, frame.at + frame.length));
+    }
   }
 
   const first = session.uploads[0];
@@ -86,8 +85,8 @@ export function summarise(session: PendingSession): SessionSummary {
     sessionId,
     firstOffset: first.offset,
     lastOffset: last.offset,
-    firstTimestampMs: counts.frames > 0 ? firstTimestampMs : 0,
-    lastTimestampMs: counts.frames > 0 ? lastTimestampMs : 0,
+    firstTimestampMs: counts.frames > 0 ? times.firstMs : 0,
+    lastTimestampMs: counts.frames > 0 ? times.lastMs : 0,
     firstReceivedAtMs,
     lastReceivedAtMs,
     windows: bounded.windows,
