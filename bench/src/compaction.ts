@@ -47,7 +47,9 @@ export async function benchCompaction({ quick, progress }: Run): Promise<BenchTa
   const picturesOurs = await middle(rounds, () => compacted(pictures, totalOf(pictures)));
   const picturesInflated = await middle(rounds, () => inflated(pictures));
   goals.push(cpuGoal('pictures: bundles of 3, inflated and discarded', picturesOurs, picturesInflated, 1.5));
-  goals.push(restGoal('pictures at rest: as uploaded', picturesOurs.bytesOut, picturesInflated.bytesIn, 1));
+  const uploaded = picturesInflated.bytesIn;
+  goals.push(restGoal('pictures at rest, before the merge: as uploaded', picturesOurs.bytesOut, uploaded, 1));
+  goals.push(restGoal('pictures at rest, after the merge: the same', await mergedBytesOfAll(pictures), uploaded, 1));
   const compare = async (sent: readonly (readonly RrwebEvent[])[]): Promise<{ readonly ours: Work; readonly peer: Work }> => {
     // The same events for both: a GB is one of events as JSON.
     const bytes = sessions * sent.flat().reduce((sum, event) => sum + Buffer.byteLength(JSON.stringify(event)), 0);
@@ -100,6 +102,12 @@ function restGoal(what: string, bytesOut: number, baseline: number, atMost?: num
 
 function each<T>(count: number, make: (number: number) => readonly T[]): T[] {
   return Array.from({ length: count }, (_, number) => make(number)).flat();
+}
+
+async function mergedBytesOfAll(uploads: readonly Upload[]): Promise<number> {
+  let bytes = 0;
+  for (const ofSession of Map.groupBy(uploads, ({ sessionId }) => sessionId).values()) bytes += await mergedBytes(ofSession);
+  return bytes;
 }
 
 function totalOf(uploads: readonly Upload[]): number {

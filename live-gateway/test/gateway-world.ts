@@ -2,7 +2,22 @@ import { randomBytes } from 'node:crypto';
 import type { BlockStore, Catalog, Clock, EventLog, Logger, Projects } from '@playhead/ports';
 import { systemClock } from '@playhead/ports';
 import type { Flush, FlushBlock, Offset, PositionedFrame, SessionFact, Upload } from '@playhead/schemas';
-import { decodeBlock, encodeBlock, encodeFrameBundle, formatPosition, Marks, NO_OFFSET, partitionOf, toOffset } from '@playhead/schemas';
+import {
+  crc32,
+  cutBlock,
+  decodeBlock,
+  encodeBlock,
+  encodeFrameBundle,
+  formatPosition,
+  layOutBlock,
+  Marks,
+  MERGED_PIECE_RAW_BYTES,
+  NO_OFFSET,
+  PICTURE_PIECE_RAW_BYTES,
+  partitionOf,
+  rawBytesOf,
+  toOffset,
+} from '@playhead/schemas';
 import {
   aFlush,
   aFlushBlock,
@@ -211,21 +226,23 @@ export class GatewayWorld {
       const range = { offset: block.blockOffset, length: block.blockLength };
       frames.push(...decodeBlock(await this.blocks.get(block.objectKey, range), decompressPiece));
     }
-    const { bytes, frameIndex } = encodeBlock(frames, compressPiece);
+    const cut = cutBlock(frames, MERGED_PIECE_RAW_BYTES, PICTURE_PIECE_RAW_BYTES);
+    const pieces = cut.pieces.map((piece) => compressPiece(rawBytesOf(piece)));
+    const { parts, length: blockLength, frameIndex } = layOutBlock(cut, pieces, crc32);
     const number = mergeNumber + 1;
     const objectKey = `merged/${partition}/${number}`;
-    await this.blocks.put(objectKey, [bytes]);
+    await this.blocks.put(objectKey, parts);
     const block = aMergedBlock({
       sessionId: session,
       firstFlush: first.flushLastOffset,
       lastFlush: last.flushLastOffset,
-      blockLength: bytes.length,
+      blockLength,
       firstOffset: first.firstOffset,
       lastOffset: last.lastOffset,
       marks: marks.encode(),
       frameIndex,
     });
-    const merge = aMerge({ partition, number, objectKey, objectBytes: bytes.length, blocks: [block] });
+    const merge = aMerge({ partition, number, objectKey, objectBytes: blockLength, blocks: [block] });
     await this.catalog.applyMerge(merge, toOffset(number), []);
   }
 

@@ -201,6 +201,16 @@ describe('frames', () => {
     await world.merge();
     await world.sweep();
     expect(await Promise.all(paths.map(read))).toEqual(before);
+    // A picture is in a piece now.
+    for (const method of ['GET', 'HEAD']) {
+      const picture = await world.get(paths[0] ?? '', {}, method);
+      expect([picture.headers.get('content-type'), picture.headers.get('content-length')]).toEqual([
+        'image/jpeg',
+        String((before[0]?.length ?? 0) / 2),
+      ]);
+    }
+    const part = await world.get(paths[0] ?? '', { range: 'bytes=0-1' });
+    expect(new Uint8Array(await part.arrayBuffer())).toEqual(Uint8Array.of(0xff, 0xd8));
   });
 
   test('are found in blocks that came after the list was kept', async () => {

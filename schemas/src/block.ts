@@ -23,10 +23,10 @@ import { imageSize } from './image-info.ts';
  * - pieces: one behind the other. A piece is a body as it came (gzip; its frames are of one window), or a zstd frame of text
  *   frames of one window and one track in order of position. There a DOM keyframe begins a piece (the first part of one does), and
  *   a piece ends before it passes a size (one larger frame has a piece alone): PIECE_RAW_BYTES in a flush, MERGED_PIECE_RAW_BYTES
- *   in a merge, which keeps no bodies.
- * - pictures: as they came, one behind the other; byte-identical ones lie there once.
+ *   in a merge, which keeps no bodies. A merge puts pictures into pieces as well: PICTURE_PIECE_RAW_BYTES.
+ * - pictures: those of a flush, as they came, one behind the other. Byte-identical ones lie in a block once.
  *
- * So one picture is one range of the block, and the way from a keyframe is a run of whole pieces.
+ * So one picture is one range of the block or of a small piece, and the way from a keyframe is a run of whole pieces.
  */
 const MAGIC = Uint8Array.of(0x50, 0x48, 0x42, 1);
 const CHECKSUM_BYTES = 4;
@@ -37,10 +37,13 @@ export const PIECE_RAW_BYTES = 256 * 1024;
 /** The same of a merged block: docs/decisions/0008-merged-pieces.md. */
 export const MERGED_PIECE_RAW_BYTES = 1024 * 1024;
 
+/** Where a piece of pictures is cut in a merged block: docs/decisions/0013-pieces-of-pictures.md. */
+export const PICTURE_PIECE_RAW_BYTES = 256 * 1024;
+
 const NO_SIZE: ImageSize = { width: 0, height: 0 };
 
-/** How many earlier pictures of the same length and sample are compared: only made-up pictures come near. */
-const LIKENESSES_MAX = 8;
+/** The pictures that another one may be like: the last so many. Who reads pieces keeps those that hold them. */
+const TWINS_MAX = 64;
 
 /** Compresses one piece into one zstd frame that tells its content size (the one-shot functions of every library write such). */
 export type Compress = (raw: Uint8Array) => Uint8Array;
@@ -136,10 +139,11 @@ function compressedPieces({ pieces }: CutBlock, compress: Compress): Uint8Array[
  *
  * @param frames in ascending order of position
  * @param pieceRawBytes where a piece is cut. Bounds: 1 .. LIMITS.frameBytesMax
+ * @param picturePieceRawBytes the same for pictures; 0: they lie as they came, each alone
  * @throws {RangeError} for frames out of order
  */
-export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: number): CutBlock {
-  const cutter = new BlockCutter(pieceRawBytes);
+export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: number, picturePieceRawBytes = 0): CutBlock {
+  const cutter = new BlockCutter(pieceRawBytes, picturePieceRawBytes);
   for (const frame of frames) cutter.take(frame);
   return cutter.cut();
 }
@@ -150,17 +154,31 @@ interface OpenPiece {
   rawLength: number;
 }
 
+/** A picture whose bytes are its own. */
+interface OwnPicture {
+  readonly payload: Uint8Array;
+  readonly sample: number;
+  /** The how many-th picture it is. */
+  readonly number: number;
+  readonly piece: number;
+}
+
 /** Takes frames, and bodies, in order of position. */
 class BlockCutter {
   readonly #pieceRawBytes: number;
+  readonly #picturePieceRawBytes: number;
   readonly #index = new FrameIndexWriter();
   readonly #pieces: RawPiece[] = [];
-  readonly #pictures = new PictureShelf();
+  readonly #alone: Uint8Array[] = [];
   /** By track and window: the last piece. */
   readonly #open = new Map<string, OpenPiece>();
+  /** The last TWINS_MAX at most. */
+  readonly #own: OwnPicture[] = [];
+  #pictures = 0;
 
-  constructor(pieceRawBytes: number) {
+  constructor(pieceRawBytes: number, picturePieceRawBytes = 0) {
     this.#pieceRawBytes = pieceRawBytes;
+    this.#picturePieceRawBytes = picturePieceRawBytes;
   }
 
   takeBody(offset: Offset, windowId: string, { compressed, outline }: MovableBody): void {
@@ -173,30 +191,48 @@ class BlockCutter {
   }
 
   take(frame: PositionedFrame): void {
-    const { position, track, payload, timestampMs } = frame;
-    const window = this.#index.window(frame.windowId);
+    const { position, track, payload, timestampMs, windowId, keyframe } = frame;
+    const window = this.#index.window(windowId);
     const kind = frameKind(flagsOf(frame), track);
     if (track === 'image') {
       const { width, height } = imageSize(payload) ?? NO_SIZE;
-      const picture = { place: this.#pictures.place(payload), length: payload.length, width, height };
+      const picture = { ...this.#placePicture(windowId, payload), length: payload.length, width, height };
       this.#index.picture(position.offset, position.index, window, kind, timestampMs, picture);
       return;
     }
-    const run = `${track} ${frame.windowId}`;
+    const piece = this.#placeInPiece(`${track} ${windowId}`, payload, this.#pieceRawBytes, track === 'dom' && keyframe);
+    this.#index.text(position.offset, position.index, window, kind, timestampMs, payload.length, piece);
+  }
+
+  cut(): CutBlock {
+    return { pieces: this.#pieces, pictures: this.#alone, index: this.#index };
+  }
+
+  /** The number of the piece that the payload goes to. */
+  #placeInPiece(run: string, payload: Uint8Array, rawBytesMax: number, begins: boolean): number {
     let piece = this.#open.get(run);
-    const beginsPiece = track === 'dom' && frame.keyframe;
-    if (piece === undefined || beginsPiece || piece.rawLength + payload.length > this.#pieceRawBytes) {
+    if (piece === undefined || begins || piece.rawLength + payload.length > rawBytesMax) {
       piece = { number: this.#pieces.length, payloads: [], rawLength: 0 };
       this.#pieces.push(piece);
       this.#open.set(run, piece);
     }
     piece.payloads.push(payload);
     piece.rawLength += payload.length;
-    this.#index.text(position.offset, position.index, window, kind, timestampMs, payload.length, piece.number);
+    return piece.number;
   }
 
-  cut(): CutBlock {
-    return { pieces: this.#pieces, pictures: this.#pictures.payloads, index: this.#index };
+  /** With an earlier one that is like it, or alone, or in a piece. */
+  #placePicture(windowId: string, payload: Uint8Array): { readonly piece: number; readonly twin: number } {
+    const number = this.#pictures++;
+    const sample = sampleOf(payload);
+    const like = this.#own.find((own) => own.sample === sample && equalBytes(own.payload, payload));
+    if (like) return { piece: like.piece, twin: number - like.number };
+    let piece = -1;
+    if (this.#picturePieceRawBytes > 0) piece = this.#placeInPiece(`image ${windowId}`, payload, this.#picturePieceRawBytes, false);
+    else this.#alone.push(payload);
+    this.#own.push({ payload, sample, number, piece });
+    if (this.#own.length > TWINS_MAX) this.#own.shift();
+    return { piece, twin: 0 };
   }
 }
 
@@ -322,7 +358,7 @@ export function inflatePiece(piece: PieceEntry, compressed: Uint8Array, decompre
 /**
  * A view of one frame's payload.
  *
- * @param source the inflated piece that holds the frame; for a picture (`piece` -1) the block
+ * @param source the inflated piece that holds the frame; where it is in none (`piece` -1) the block
  * @throws {BlockFault} `length`
  */
 export function framePayload(entry: FrameEntry, source: Uint8Array): Uint8Array {
@@ -335,27 +371,6 @@ export function framePayload(entry: FrameEntry, source: Uint8Array): Uint8Array 
 export function frameOfEntry(entry: FrameEntry, payload: Uint8Array): PositionedFrame {
   const { position, windowId, track, keyframe, timestampMs, part } = entry;
   return { position, windowId, track, keyframe, timestampMs, payload, ...(part && { part }) };
-}
-
-/** Puts pictures one behind the other, each distinct one once. */
-class PictureShelf {
-  readonly payloads: Uint8Array[] = [];
-  readonly #alike = new Map<string, { payload: Uint8Array; offset: number }[]>();
-  #end = 0;
-
-  /** Where it lies, counted from the first. */
-  place(payload: Uint8Array): number {
-    const key = `${payload.length} ${sampleOf(payload)}`;
-    const alike = this.#alike.get(key) ?? [];
-    const same = alike.find((known) => equalBytes(known.payload, payload));
-    if (same) return same.offset;
-    const offset = this.#end;
-    this.#end += payload.length;
-    this.payloads.push(payload);
-    if (alike.length < LIKENESSES_MAX) alike.push({ payload, offset });
-    this.#alike.set(key, alike);
-    return offset;
-  }
 }
 
 /** Bytes of a picture that its sample is of. */

@@ -33,7 +33,19 @@ import {
   toOffset,
 } from '../src/index.ts';
 import { readGolden } from './golden-files.ts';
-import { anyPart, frameOf, jpegOf, NOW_MS, outcomeOf, POSITIONED, POSITIONED_PARTS, textBytes, unzstd, zstd } from './samples.ts';
+import {
+  anyPart,
+  encodeMerged,
+  frameOf,
+  jpegOf,
+  NOW_MS,
+  outcomeOf,
+  POSITIONED,
+  POSITIONED_PARTS,
+  textBytes,
+  unzstd,
+  zstd,
+} from './samples.ts';
 
 const anyBlockFrames: fc.Arbitrary<PositionedFrame[]> = fc
   .array(
@@ -178,6 +190,36 @@ describe('block', () => {
     }
   });
 
+  it('in a merge pictures lie in pieces: any frames come back as they were, and one picture is read by inflating its piece alone', () => {
+    fc.assert(
+      fc.property(anyBlockFrames, fc.integer({ min: 1, max: 300 }), (frames, picturePieceRawBytes) => {
+        const { bytes, frameIndex } = encodeMerged(frames, zstd, picturePieceRawBytes);
+        expect(decodeBlock(bytes, unzstd)).toEqual(frames);
+        const index = decodeFrameIndex(frameIndex);
+        expect(encodeFrameIndex(index)).toEqual(frameIndex);
+        for (const [i, entry] of index.frames.entries()) {
+          expect(entry.piece).toBeGreaterThanOrEqual(0);
+          expect(framesOfBlock(index, bytes, [entry], unzstd)).toEqual([frames[i]]);
+        }
+      }),
+    );
+  });
+
+  it('byte-identical pictures lie in one place of a merged block, also where others lie between them', () => {
+    const shades = [0, 1, 0, 0, 1, 2, 0];
+    const frames = shades.map((shade, index) => ({
+      ...frameOf('image', NOW_MS + index, jpegOf(4, 8, `shade ${shade}`)),
+      position: { offset: toOffset(index), index: 0 },
+      windowId: 'w',
+    }));
+    // Each piece holds one.
+    const { bytes } = encodeMerged(frames, zstd, 1);
+    expect(decodeBlock(bytes, unzstd)).toEqual(frames);
+    const index = decodeBlockIndex(bytes);
+    expect(index.pieces).toHaveLength(3);
+    expect(index.frames.map(({ piece }) => piece)).toEqual(shades);
+  });
+
   it('pictures of one length that differ in a byte are all kept', () => {
     const frames = Array.from({ length: 40 }, (_, index) => ({
       ...frameOf('image', NOW_MS, jpegOf(1, 1, String(index % 20).padStart(4, '0'))),
@@ -309,6 +351,7 @@ describe('frame index', () => {
     ['3', readGolden('frame-index.v3')],
     ['4', frameIndex],
     ['4', encodeMoving(uploadsOf(POSITIONED_PARTS, () => true)).frameIndex],
+    ['4', encodeMerged(POSITIONED, zstd).frameIndex],
   ])('damaged bytes of version %s are a BytesFault or another consistent index', (version, intact) => {
     expect(intact[0]).toBe(Number(version));
     fc.assert(

@@ -11,7 +11,7 @@ import {
 } from '../src/index.ts';
 import { avroCodec } from '../src/records/index.ts';
 import type { Topic } from '../src/records/types.ts';
-import { CONTEXT, FRAMES, jpegOf, NOW_MS, PARTS, POSITIONED, POSITIONED_PARTS, RECORDS, zstd } from './samples.ts';
+import { CONTEXT, encodeMerged, FRAMES, jpegOf, NOW_MS, PARTS, POSITIONED, POSITIONED_PARTS, RECORDS, zstd } from './samples.ts';
 
 /**
  * Golden bytes: what version 1 of each format looks like, checked in under `golden/` as hex (32 bytes a line). A file is
@@ -60,6 +60,8 @@ export const COMPRESSED: Readonly<Record<string, () => Uint8Array>> = {
   'frame-index.v4': () => encodeBlock(POSITIONED, zstd).frameIndex,
   'block-runs-parts.v1': () => encodeBlock(POSITIONED_PARTS, zstd).bytes,
   'frame-index-parts.v4': () => encodeBlock(POSITIONED_PARTS, zstd).frameIndex,
+  'block-merged.v1': () => encodeMerged(POSITIONED, zstd).bytes,
+  'frame-index-merged.v4': () => encodeMerged(POSITIONED, zstd).frameIndex,
 };
 
 /** Version 1 had no merges. */

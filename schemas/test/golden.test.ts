@@ -24,7 +24,19 @@ import {
   TIMED_PICTURES,
   TOPICS_OF_V1,
 } from './golden-files.ts';
-import { CONTEXT, FRAMES, frameOf, outlined, PARTS, POSITIONED, POSITIONED_PARTS, RECORDS, toldBy, unzstd } from './samples.ts';
+import {
+  CONTEXT,
+  encodeMerged,
+  FRAMES,
+  frameOf,
+  outlined,
+  PARTS,
+  POSITIONED,
+  POSITIONED_PARTS,
+  RECORDS,
+  toldBy,
+  unzstd,
+} from './samples.ts';
 
 describe('golden bytes', () => {
   it('are all tested here', () => {
@@ -56,11 +68,13 @@ describe('golden bytes', () => {
   it.each([
     ['block-runs.v1', 'frame-index.v4', POSITIONED],
     ['block-runs-parts.v1', 'frame-index-parts.v4', POSITIONED_PARTS],
+    ['block-merged.v1', 'frame-index-merged.v4', POSITIONED],
   ] as const)('%s is read, and written again byte for byte but for the compressor', (block, frameIndex, frames) => {
     const bytes = readGolden(block);
     expect(decodeBlock(bytes, unzstd)).toEqual(frames);
     const pieces = decodeBlockIndex(bytes).pieces.map(({ offset, length }) => bytes.subarray(offset, offset + length));
-    const again = encodeBlock(frames, () => pieces.shift() ?? new Uint8Array());
+    const encode = block === 'block-merged.v1' ? encodeMerged : encodeBlock;
+    const again = encode(frames, () => pieces.shift() ?? new Uint8Array());
     expect(Buffer.from(again.bytes).toString('hex')).toBe(Buffer.from(bytes).toString('hex'));
     expect(Buffer.from(again.frameIndex).toString('hex')).toBe(Buffer.from(readGolden(frameIndex)).toString('hex'));
   });
@@ -79,6 +93,7 @@ describe('golden bytes', () => {
     ['frame-index.v3', POSITIONED_PARTS],
     ['frame-index.v4', POSITIONED],
     ['frame-index-parts.v4', POSITIONED_PARTS],
+    ['frame-index-merged.v4', POSITIONED],
   ] as const)('%s is read', (frameIndex, frames) => {
     expect(
       decodeFrameIndex(readGolden(frameIndex)).frames.map(({ windowId, track, keyframe, timestampMs, position, part, length }) => ({
@@ -98,11 +113,12 @@ describe('golden bytes', () => {
     ['frame-index.v2', 'block-parts.v1'],
     ['frame-index.v4', 'block-runs.v1'],
     ['frame-index-parts.v4', 'block-runs-parts.v1'],
+    ['frame-index-merged.v4', 'block-merged.v1'],
   ])('%s is that of %s', (frameIndex, block) => {
     expect(decodeFrameIndex(readGolden(frameIndex))).toEqual(decodeBlockIndex(readGolden(block)));
   });
 
-  it.each(['frame-index.v4', 'frame-index-parts.v4'])('%s is written again byte for byte', (frameIndex) => {
+  it.each(['frame-index.v4', 'frame-index-parts.v4', 'frame-index-merged.v4'])('%s is written again byte for byte', (frameIndex) => {
     const bytes = readGolden(frameIndex);
     expect(encodeFrameIndex(decodeFrameIndex(bytes))).toEqual(bytes);
   });

@@ -1,7 +1,21 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import * as fc from 'fast-check';
-import type { BodyContext, Flush, FlushBlock, Frame, Merge, PositionedFrame, Track } from '../src/index.ts';
-import { comparePositions, FRAME_PARTS_MAX, OutlineCursor, readFlags, splitFrame, toOffset } from '../src/index.ts';
+import type { BodyContext, Compress, Flush, FlushBlock, Frame, Merge, PositionedFrame, Track } from '../src/index.ts';
+import {
+  comparePositions,
+  crc32,
+  cutBlock,
+  FRAME_PARTS_MAX,
+  joinBytes,
+  layOutBlock,
+  MERGED_PIECE_RAW_BYTES,
+  OutlineCursor,
+  PICTURE_PIECE_RAW_BYTES,
+  rawBytesOf,
+  readFlags,
+  splitFrame,
+  toOffset,
+} from '../src/index.ts';
 import type { TopicRecords } from '../src/records/types.ts';
 
 /** 2024-06-10T06:13:20Z. */
@@ -220,4 +234,16 @@ export function toldBy(outline: Uint8Array): object[] {
     told.push({ track, timestampMs, length, signal, part: undefined, ...readFlags(frame.flags) });
   }
   return told;
+}
+
+/** The frames as a merge lays them out, but for its compressor. @param picturePieceRawBytes as `cutBlock` takes it */
+export function encodeMerged(
+  frames: readonly PositionedFrame[],
+  compress: Compress,
+  picturePieceRawBytes = PICTURE_PIECE_RAW_BYTES,
+): { readonly bytes: Uint8Array; readonly frameIndex: Uint8Array } {
+  const cut = cutBlock(frames, MERGED_PIECE_RAW_BYTES, picturePieceRawBytes);
+  const pieces = cut.pieces.map((piece) => compress(rawBytesOf(piece)));
+  const { parts, length, frameIndex } = layOutBlock(cut, pieces, crc32);
+  return { bytes: joinBytes(parts, length), frameIndex };
 }

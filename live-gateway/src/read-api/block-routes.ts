@@ -23,6 +23,11 @@ import { etagOf, sendBytes } from './range.ts';
 /** Enough of a picture to tell its type. */
 const SNIFF_BYTES = 16;
 
+const JSON_TYPE = 'application/json';
+const BYTES_TYPE = 'application/octet-stream';
+
+type Read = (offset: number, length: number) => Promise<Uint8Array>;
+
 /** HEAD is ours: the framework's would read the bytes to count them. */
 const BYTES_METHODS = ['GET', 'HEAD'];
 
@@ -49,7 +54,7 @@ export function registerBlockRoutes(scope: FastifyInstance, gateway: Gateway, di
         if (block === undefined) throw new PlayheadError('not_found');
         const { objectKey, blockOffset, blockLength } = block;
         return sendBytes(request, reply, {
-          contentType: 'application/octet-stream',
+          contentType: BYTES_TYPE,
           size: blockLength,
           etag: etagOf(`${objectKey} ${blockOffset} ${blockLength}`),
           read: (offset, length) => gateway.blocks.get(objectKey, { offset: blockOffset + offset, length }),
@@ -88,28 +93,28 @@ async function again<T>(lists: BlockLists, projectId: string, sessionId: string,
 }
 
 async function sendFrame(request: FastifyRequest, reply: FastifyReply, gateway: Gateway, placed: PlacedFrame): Promise<FastifyReply> {
-  const { block, index, entry } = placed;
+  const { block, entry } = placed;
   const { objectKey, blockOffset, blockLength } = block;
-  const inBlock = (offset: number, length: number): Promise<Uint8Array> => {
+  const inBlock: Read = (offset, length) => {
     if (offset + length > blockLength) throw new PlayheadError('internal', 'The index of a block points outside of it.');
     return length === 0 ? Promise.resolve(new Uint8Array()) : gateway.blocks.get(objectKey, { offset: blockOffset + offset, length });
   };
   const etag = etagOf(`${objectKey} ${blockOffset} ${formatPosition(entry.position)}`);
-  if (entry.piece < 0) {
-    const head = await inBlock(entry.offset, Math.min(SNIFF_BYTES, entry.length));
-    const contentType = imageType(head) ?? 'application/octet-stream';
-    const read = (offset: number, length: number): Promise<Uint8Array> => inBlock(entry.offset + offset, length);
-    return sendBytes(request, reply, { contentType, size: entry.length, etag, read });
-  }
+  const read = entry.piece < 0 ? (offset: number, length: number) => inBlock(entry.offset + offset, length) : inPiece(placed, inBlock);
+  const contentType = entry.track === 'image' ? imageType(await read(0, Math.min(SNIFF_BYTES, entry.length))) : JSON_TYPE;
+  // A part of JSON is none.
+  const isKnown = contentType !== undefined && entry.part === undefined;
+  return sendBytes(request, reply, { contentType: isKnown ? contentType : BYTES_TYPE, size: entry.length, etag, read });
+}
+
+/** Reads a frame that is in a piece, which is fetched and inflated once. */
+function inPiece({ index, entry }: PlacedFrame, inBlock: Read): Read {
   const piece = index.pieces[entry.piece];
   if (piece === undefined) throw new PlayheadError('internal', 'The index of a block names no such piece.');
-  const read = async (offset: number, length: number): Promise<Uint8Array> => {
-    const raw = inflatePiece(piece, await inBlock(piece.offset, piece.length), decompressPiece);
-    return framePayload(entry, raw).subarray(offset, offset + length);
-  };
-  // A part of JSON is none.
-  const contentType = entry.part === undefined ? 'application/json' : 'application/octet-stream';
-  return sendBytes(request, reply, { contentType, size: entry.length, etag, read });
+  let payload: Promise<Uint8Array> | undefined;
+  const inflated = async (): Promise<Uint8Array> =>
+    framePayload(entry, inflatePiece(piece, await inBlock(piece.offset, piece.length), decompressPiece));
+  return async (offset, length) => (await (payload ??= inflated())).subarray(offset, offset + length);
 }
 
 function describeBlock(sessionId: string, block: StoredBlock): object {

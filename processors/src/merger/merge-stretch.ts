@@ -3,7 +3,16 @@ import { crc32 } from 'node:zlib';
 import type { BlockStore } from '@playhead/ports';
 import { isLost } from '@playhead/ports';
 import type { PositionedFrame } from '@playhead/schemas';
-import { BLOCK_HEADER_BYTES, BlockFault, cutBlock, decodeBlock, layOutBlock, MERGED_PIECE_RAW_BYTES, rawBytesOf } from '@playhead/schemas';
+import {
+  BLOCK_HEADER_BYTES,
+  BlockFault,
+  cutBlock,
+  decodeBlock,
+  layOutBlock,
+  MERGED_PIECE_RAW_BYTES,
+  PICTURE_PIECE_RAW_BYTES,
+  rawBytesOf,
+} from '@playhead/schemas';
 import { compressPieceWell, decompressPiece } from '@playhead/uploads';
 import type { Runtime } from '../runtime/retry.ts';
 import { orGivenUp, untilDone } from '../runtime/retry.ts';
@@ -25,7 +34,7 @@ export interface MergeStretchDeps extends Runtime {
 /** A merged block before it has its place in an object. */
 export interface BuiltBlock {
   readonly summary: StretchSummary;
-  /** One behind the other they are the block; pictures are views of the blocks that were read. Empty when none of the stretch had a frame. */
+  /** One behind the other they are the block; Empty when none of the stretch had a frame. */
   readonly parts: readonly Uint8Array[];
   readonly length: number;
   readonly frameIndex: Uint8Array;
@@ -52,7 +61,7 @@ export async function mergeStretch(deps: MergeStretchDeps, stretch: Stretch, sig
     }
   }
   if (frames.length === 0) return { summary, parts: [], length: 0, frameIndex: new Uint8Array() };
-  const cut = cutBlock(frames, MERGED_PIECE_RAW_BYTES);
+  const cut = cutBlock(frames, MERGED_PIECE_RAW_BYTES, PICTURE_PIECE_RAW_BYTES);
   const compressed: Uint8Array[] = [];
   for (const piece of cut.pieces) compressed.push(await orGivenUp(compress(rawBytesOf(piece)), signal));
   return { summary, ...layOutBlock(cut, compressed, crc32) };

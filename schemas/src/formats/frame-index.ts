@@ -24,21 +24,23 @@ import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './frames.ts';
  *     │                u index of the first frame, less 1 + that of the frame before where it is of this upload  │
  *     │                u frames - 1                                                                              │
  *     │ kinds:       per run: u window number × 2048 + flags (flagsOf) × 8 + track code, u frames - 1            │
- *     │ pieces:      per run of text frames: z piece number - that of the run before (the first: number)        │
- *     │                u frames - 1                                                                              │
+ *     │ pieces:      per run of frames: z piece number - that of the run before (the first: number), u frames - 1│
+ *     │                -1: a picture that lies alone                                                             │
  *     │ times:       per frame: z timestampMs - that of the frame before (the first: timestampMs)               │
  *     │ lengths:     per frame: u n < 16: the nth of the known lengths; else length + 16, which becomes known    │
  *     │                in place of the one that has been so for longest (in the beginning all are 0)             │
- *     │ pictures:    per picture: z place - end of the picture before (the first: 0)                            │
- *     │                z width - that of the picture before, z height likewise                                  │
+ *     │ twins:       per run of pictures: u 0: its bytes are its own; n: those of the nth picture before it,    │
+ *     │                in the same place; u pictures - 1                                                         │
+ *     │ widths,      per run of pictures: u px, u pictures - 1                                                   │
+ *     │ heights                                                                                                  │
  *     └─────────────────────────────────────────────────────────────────────────────────────────────────────────┘
  *
  * Only version 4 is written. Versions 1 to 3 are read: they had a number for each frame in every column (`readPlainColumns`).
  *
  * Places are not stored but follow: the block's data begins right behind the index (at BLOCK_HEADER_BYTES + the index's own
- * bytes); there lie the pieces in their order without holes, then the pictures. In a piece lie its frames in order of
+ * bytes); there lie the pieces in their order without holes, then the pictures that lie alone. In a piece lie its frames in order of
  * position without holes; in one that is a body (`frames.ts`) each behind its header, and the first of them behind the body's.
- * A picture whose bytes were there before points back to them.
+ * A picture whose bytes were there before has no place of its own.
  */
 export interface BlockIndex {
   readonly windows: readonly string[];
@@ -47,7 +49,7 @@ export interface BlockIndex {
   readonly frames: readonly FrameEntry[];
 }
 
-/** A compressed run of text frames of one window that is decoded alone. */
+/** A compressed run of frames of one window that is decoded alone. */
 export interface PieceEntry {
   /** Place of the compressed bytes in the block. */
   readonly offset: number;
@@ -66,7 +68,7 @@ export interface FrameEntry {
   readonly timestampMs: number;
   /** Absent: the frame is whole. */
   readonly part?: FramePart | undefined;
-  /** Index of the piece that holds the frame; -1 for pictures, which lie uncompressed in the block. */
+  /** Index of the piece that holds the frame; -1 for a picture that lies as it came in the block. */
   readonly piece: number;
   /** Place of the payload: in the inflated piece, or in the block when `piece` is -1. */
   readonly offset: number;
@@ -91,6 +93,9 @@ const PLAIN_FRAME_BYTES_MIN = 6;
 const FRAME_BYTES_MIN = 2;
 const PIECE_BYTES_MIN = 2;
 
+/** In the place of a piece's number: the picture is in none. */
+const ALONE = -1;
+
 /** In a kind: flags and track below, the window above. */
 const KINDS_OF_WINDOW = 2048;
 /** Lengths that are told by a number: those of small events come again and again. */
@@ -99,6 +104,17 @@ const KNOWN_LENGTHS = 16;
 /** The kind of a frame as it stands in an index, but for its window. */
 export function frameKind(flags: number, track: Track): number {
   return flags * 8 + TRACK_CODE[track];
+}
+
+/** What an index tells of a picture. */
+interface IndexedPicture {
+  readonly length: number;
+  /** Number of the piece that it is in; -1: it lies alone, behind those before it. */
+  readonly piece: number;
+  /** 0: its bytes are its own. Else those of so many pictures before it, which are in the same piece. */
+  readonly twin: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 /** A piece of which is known how long it is. */
@@ -118,14 +134,15 @@ export class FrameIndexWriter {
   readonly #times: number[] = [];
   readonly #lengths: number[] = [];
   readonly #known = new KnownLengths();
-  readonly #pictures: number[] = [];
+  readonly #twins = new Runs();
+  readonly #widths = new Runs();
+  readonly #heights = new Runs();
   /** By piece: bytes of the payloads, and how many there are. */
   readonly #payloadBytes: number[] = [];
   readonly #payloads: number[] = [];
   #offset: number = NO_OFFSET;
   #index = -1;
   #timestampMs = 0;
-  #picture = { end: 0, width: 0, height: 0 };
 
   get frames(): number {
     return this.#times.length;
@@ -146,28 +163,25 @@ export class FrameIndexWriter {
    * @param piece number of the piece whose next payload this is
    */
   text(offset: number, index: number, window: number, kind: number, timestampMs: number, length: number, piece: number): void {
-    this.#frame(offset, index, window, kind, timestampMs, length);
-    this.#pieces.add(piece);
+    this.#frame(offset, index, window, kind, timestampMs, length, piece);
+    this.#fill(piece, length);
+  }
+
+  picture(offset: number, index: number, window: number, kind: number, timestampMs: number, picture: IndexedPicture): void {
+    const { length, piece, twin, width, height } = picture;
+    this.#frame(offset, index, window, kind, timestampMs, length, piece);
+    if (twin === 0 && piece >= 0) this.#fill(piece, length);
+    this.#twins.add(twin);
+    this.#widths.add(width);
+    this.#heights.add(height);
+  }
+
+  #fill(piece: number, length: number): void {
     this.#payloadBytes[piece] = (this.#payloadBytes[piece] ?? 0) + length;
     this.#payloads[piece] = (this.#payloads[piece] ?? 0) + 1;
   }
 
-  /** @param place of its bytes, counted from the end of the pieces */
-  picture(
-    offset: number,
-    index: number,
-    window: number,
-    kind: number,
-    timestampMs: number,
-    { place, length, width, height }: { readonly place: number; readonly length: number; readonly width: number; readonly height: number },
-  ): void {
-    this.#frame(offset, index, window, kind, timestampMs, length);
-    const before = this.#picture;
-    this.#pictures.push(place - before.end, width - before.width, height - before.height);
-    this.#picture = { end: place + length, width, height };
-  }
-
-  #frame(offset: number, index: number, window: number, kind: number, timestampMs: number, length: number): void {
+  #frame(offset: number, index: number, window: number, kind: number, timestampMs: number, length: number, piece: number): void {
     const positions = this.#positions;
     const last = positions.length - 1;
     if (offset === this.#offset && index === this.#index + 1 && last > 0) positions[last] = (positions[last] ?? 0) + 1;
@@ -179,6 +193,7 @@ export class FrameIndexWriter {
     this.#offset = offset;
     this.#index = index;
     this.#kinds.add(window * KINDS_OF_WINDOW + kind);
+    this.#pieces.add(piece);
     this.#times.push(timestampMs - this.#timestampMs);
     this.#timestampMs = timestampMs;
     const number = this.#known.numberOf(length);
@@ -216,7 +231,7 @@ export class FrameIndexWriter {
     }, writer);
     for (const step of this.#times) writer.zigzag(step);
     for (const number of this.#lengths) writer.varint(number);
-    for (const number of this.#pictures) writer.zigzag(number);
+    for (const column of [this.#twins, this.#widths, this.#heights]) column.write((value) => writer.varint(value), writer);
     return writer.bytes().slice();
   }
 }
@@ -263,6 +278,22 @@ class KnownLengths {
   }
 }
 
+/** Where pictures lie, to find those that lie where an earlier one does. */
+class PicturePlaces {
+  readonly #numbers = new Map<string, number>();
+  #next = 0;
+
+  /** The next picture: how many pictures before it the one is that lies there and is as long; 0 for none. */
+  take(piece: number, offset: number, length: number): number {
+    const number = this.#next++;
+    const place = `${piece} ${offset} ${length}`;
+    const earlier = this.#numbers.get(place);
+    if (earlier !== undefined) return number - earlier;
+    this.#numbers.set(place, number);
+    return 0;
+  }
+}
+
 /**
  * The bytes drawn above.
  *
@@ -279,20 +310,25 @@ export function encodeFrameIndex({ windows, pieces, frames }: BlockIndex): Uint8
     assertLayout(offset === pieceEnd, 'pieces lie one behind the other');
     pieceEnd = offset + length;
   }
-  const pictures = pieces.length > 0 ? pieceEnd : (frames.find(({ piece }) => piece < 0)?.offset ?? 0);
+  let end = pieces.length > 0 ? pieceEnd : (frames.find(({ piece }) => piece < 0)?.offset ?? 0);
   const filled: number[] = pieces.map(beforeFrames);
+  const pictures = new PicturePlaces();
   for (const frame of frames) {
     const { position, track, timestampMs, piece, offset, length, width, height } = frame;
-    assertLayout(piece < 0 === (track === 'image'), 'pictures lie alone, all else in pieces');
+    assertLayout(piece >= 0 || track === 'image', 'only pictures lie alone');
     const window = writer.window(frame.windowId);
     const kind = frameKind(flagsOf(frame), track);
-    if (piece < 0) {
-      writer.picture(position.offset, position.index, window, kind, timestampMs, { place: offset - pictures, length, width, height });
-    } else {
+    const twin = track === 'image' ? pictures.take(piece, offset, length) : 0;
+    if (twin === 0 && piece >= 0) {
       assertLayout(offset === (filled[piece] ?? 0) + beforeFrame(pieces[piece]), 'the frames of a piece lie one behind the other');
       filled[piece] = offset + length;
-      writer.text(position.offset, position.index, window, kind, timestampMs, length, piece);
+    } else if (twin === 0) {
+      assertLayout(offset === end, 'pictures lie one behind the other');
+      end += length;
     }
+    if (track === 'image')
+      writer.picture(position.offset, position.index, window, kind, timestampMs, { length, piece, twin, width, height });
+    else writer.text(position.offset, position.index, window, kind, timestampMs, length, piece);
   }
   return writer.bytes(pieces);
 }
@@ -332,37 +368,38 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   const columns = version === VERSION_RUNS ? readRunColumns(reader, frameCount) : readPlainColumns(reader, frameCount, version);
   const frames: FrameEntry[] = [];
   const filled = pieces.map(beforeFrames);
-  const pictures = dataEnd;
-  let picture = { end: dataEnd, width: 0, height: 0 };
+  const pictures: FrameEntry[] = [];
   for (let i = 0; i < frameCount; i++) {
     const kind = columns.kinds[i] ?? 0;
     const length = columns.lengths[i] ?? 0;
+    const piece = columns.pieces[i] ?? ALONE;
     const windowId = windows[Math.floor(kind / KINDS_OF_WINDOW)];
     const track = trackOf(kind % 8);
     const position = columns.positions[i];
     if (windowId === undefined || track === undefined || position === undefined)
       throw new BytesFault(`frame ${i} is of kind ${kind}`, reader.at);
-    let [piece, offset, width, height] = [-1, 0, 0, 0];
-    if (track === 'image') {
-      offset = checked(reader, picture.end + reader.zigzag());
-      width = checked(reader, picture.width + reader.zigzag());
-      height = checked(reader, picture.height + reader.zigzag());
-      // A picture lies right behind those before it, or where an earlier one lies.
-      if (offset < pictures || offset > dataEnd || width < 0 || height < 0) {
-        throw new BytesFault(`frame ${i} lies outside of the pictures`, reader.at);
-      }
-      picture = { end: checked(reader, offset + length), width, height };
-      dataEnd = Math.max(dataEnd, picture.end);
+    const isPicture = track === 'image';
+    const twin = isPicture ? (columns.twins[pictures.length] ?? 0) : 0;
+    let offset = dataEnd;
+    if (twin > 0) {
+      const first = pictures[pictures.length - twin];
+      if (first?.piece !== piece || first.length !== length)
+        throw new BytesFault(`picture ${i} is not like the one that it names`, reader.at);
+      ({ offset } = first);
+    } else if (piece === ALONE && isPicture) {
+      dataEnd = checked(reader, dataEnd + length);
     } else {
-      piece = columns.nextPiece();
       offset = (filled[piece] ?? 0) + beforeFrame(pieces[piece]);
       const holds = pieces[piece]?.rawLength;
       if (holds === undefined || length > holds - offset) throw new BytesFault(`frame ${i} lies outside of its piece`, reader.at);
       filled[piece] = offset + length;
     }
+    const [width, height] = isPicture ? [columns.widths[pictures.length] ?? 0, columns.heights[pictures.length] ?? 0] : [0, 0];
     const { keyframe, part } = readFlags((kind % KINDS_OF_WINDOW) >> 3);
     const timestampMs = columns.timestamps[i] ?? 0;
-    frames.push({ position, windowId, track, keyframe, timestampMs, part, piece, offset, length, width, height });
+    const entry = { position, windowId, track, keyframe, timestampMs, part, piece, offset, length, width, height };
+    frames.push(entry);
+    if (isPicture) pictures.push(entry);
   }
   for (const [i, piece] of pieces.entries()) {
     if (piece.rawLength !== filled[i])
@@ -372,23 +409,24 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
   return { windows, pieces, frames };
 }
 
-/** What both kinds of columns tell; what is told of pictures alone comes behind them. */
+/** What both kinds of columns tell: of each frame, and of each picture. */
 interface Columns {
   readonly positions: readonly Position[];
   /** As version 4 has them. */
   readonly kinds: readonly number[];
   readonly timestamps: readonly number[];
   readonly lengths: readonly number[];
-  /** The piece of the next text frame. */
-  readonly nextPiece: () => number;
+  readonly pieces: readonly number[];
+  readonly twins: readonly number[];
+  readonly widths: readonly number[];
+  readonly heights: readonly number[];
 }
 
 function readRunColumns(reader: ByteReader, count: number): Columns {
   const positions = readPositionRuns(reader, count);
   const kinds = readRuns(reader, count, () => reader.varint());
-  const texts = kinds.reduce((sum, kind) => sum + Number(kind % 8 !== TRACK_CODE.image), 0);
   let piece = 0;
-  const pieces = readRuns(reader, texts, () => (piece = checked(reader, piece + reader.zigzag())));
+  const pieces = readRuns(reader, count, () => (piece = checked(reader, piece + reader.zigzag())));
   let timestampMs = 0;
   const timestamps = readColumn(count, () => (timestampMs = checked(reader, timestampMs + reader.zigzag())));
   const known = new KnownLengths();
@@ -398,8 +436,9 @@ function readRunColumns(reader: ByteReader, count: number): Columns {
     known.learn(number - KNOWN_LENGTHS);
     return number - KNOWN_LENGTHS;
   });
-  let text = 0;
-  return { positions, kinds, timestamps, lengths, nextPiece: () => pieces[text++] ?? -1 };
+  const pictures = kinds.reduce((sum, kind) => sum + Number(kind % 8 === TRACK_CODE.image), 0);
+  const [twins = [], widths = [], heights = []] = [0, 1, 2].map(() => readRuns(reader, pictures, () => reader.varint()));
+  return { positions, kinds, timestamps, lengths, pieces, twins, widths, heights };
 }
 
 function readPositionRuns(reader: ByteReader, count: number): Position[] {
@@ -447,7 +486,8 @@ function readRunLength(reader: ByteReader, room: number): number {
  *     │ column 4:    z timestampMs - that of the frame before (the first: timestampMs)                          │
  *     │ column 5:    u length                                                                                   │
  *     │ column 6:    text frames: u piece number                                                                │
- *     │              pictures:    as in version 4                                                               │
+ *     │              pictures:    z place - end of the picture before (the first: 0)                            │
+ *     │                           z width - that of the picture before, z height likewise                       │
  *
  * v1 and v2 had no bodies among their pieces: u length, u rawLength. v1 had no parts.
  */
@@ -458,7 +498,31 @@ function readPlainColumns(reader: ByteReader, count: number, version: number): C
   let timestampMs = 0;
   const timestamps = readColumn(count, () => (timestampMs = checked(reader, timestampMs + reader.zigzag())));
   const lengths = readColumn(count, () => reader.varint());
-  return { positions, kinds, timestamps, lengths, nextPiece: () => reader.varint() };
+  const pieces: number[] = [];
+  const [twins, widths, heights]: [number[], number[], number[]] = [[], [], []];
+  const places = new PicturePlaces();
+  let picture = { end: 0, width: 0, height: 0 };
+  let end = 0;
+  for (const [i, kind] of kinds.entries()) {
+    if (kind % 8 !== TRACK_CODE.image) {
+      pieces.push(reader.varint());
+      continue;
+    }
+    const length = lengths[i] ?? 0;
+    const place = checked(reader, picture.end + reader.zigzag());
+    const [width, height] = [checked(reader, picture.width + reader.zigzag()), checked(reader, picture.height + reader.zigzag())];
+    const twin = places.take(ALONE, place, length);
+    // A picture lies right behind those before it, or where an earlier one lies.
+    if ((twin === 0 && place !== end) || width < 0 || height < 0)
+      throw new BytesFault(`frame ${i} lies outside of the pictures`, reader.at);
+    picture = { end: checked(reader, place + length), width, height };
+    end = Math.max(end, picture.end);
+    pieces.push(ALONE);
+    twins.push(twin);
+    widths.push(width);
+    heights.push(height);
+  }
+  return { positions, kinds, timestamps, lengths, pieces, twins, widths, heights };
 }
 
 function kindOfVersion1(kind: number): number {

@@ -99,7 +99,8 @@ function recordBytesOf({ frameIndex, marks, pages, facts }: KnownBlock): number 
   return texts.reduce((sum, text) => sum + text.length, frameIndex.length + marks.length);
 }
 
+/** What the pieces of a merged block inflate to for it: text frames, and pictures, which lie alone in the blocks of flushes. */
 function inflatedBytesOf({ blockLength, frameIndex }: KnownBlock): number {
   if (blockLength === 0) return 0;
-  return decodeFrameIndex(frameIndex).pieces.reduce((sum, { rawLength }) => sum + rawLength, 0);
+  return decodeFrameIndex(frameIndex).frames.reduce((sum, { length }) => sum + length, 0);
 }
