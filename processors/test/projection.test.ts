@@ -1,6 +1,6 @@
 import type { BlockStore, Catalog } from '@playhead/ports';
-import type { Flush, Merge } from '@playhead/schemas';
-import { PlayheadError, toOffset } from '@playhead/schemas';
+import type { Flush, FlushBlock, Merge } from '@playhead/schemas';
+import { encodeFrameBundle, PlayheadError, toOffset } from '@playhead/schemas';
 import {
   aDomKeyframe,
   aFlush,
@@ -12,12 +12,14 @@ import {
   aSignalFrame,
   EXAMPLE_PROJECT,
   EXAMPLE_SESSION,
+  jpegOf,
   keepingLogger,
   memoryCatalog,
   uploadsOf,
 } from '@playhead/testkit';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { signalsOf } from '../src/catalog/block-signals.ts';
 import { Projection } from '../src/catalog/projection-driver.ts';
 import { Compactor } from '../src/compactor/compactor-driver.ts';
 import { DEFAULT_SETTINGS } from '../src/settings.ts';
@@ -144,6 +146,40 @@ describe('flushes', () => {
     expect(await texts(world.catalog, 'other-session')).toEqual(['button 0']);
     expect(logger.lines.filter(({ level }) => level === 'error')).toHaveLength(2);
     await stop();
+  });
+
+  test('[PJ6] of a large block the pictures are not fetched; one that is damaged gives no signals', async () => {
+    const world = aWorld();
+    const pictures = Array.from({ length: 9 }, (_, shade) => ({ offsetMs: shade, jpeg: jpegOf({ shade, bytesMin: 1024 * 1024 }) }));
+    const bundle = anUpload({ format: 'frame-bundle', epochMs: 1_750_000_000_000, body: encodeFrameBundle(pictures) });
+    const signals = anUploadOf([aSignalFrame()], { counter: 1 });
+    for (const sessionId of ['session-a', 'session-b'])
+      await appendUploads(world.log, [
+        { ...bundle, sessionId },
+        { ...signals, sessionId },
+      ]);
+    await compact(world);
+    const [flush] = await validFlushes(world.log);
+    if (flush === undefined) throw new Error('no flush');
+    let read = 0;
+    const get: BlockStore['get'] = async (...args) => {
+      const bytes = await world.blocks.get(...args);
+      read += bytes.length;
+      return bytes;
+    };
+    const logger = keepingLogger();
+    const { rows } = await signalsOf({ ...world.blocks, get }, flush, { logger });
+    expect(rows.map(({ sessionId, signal }) => [sessionId, signal.kind])).toEqual([
+      ['session-a', 'click'],
+      ['session-b', 'click'],
+    ]);
+    expect(flush.objectBytes).toBeGreaterThan(18_000_000);
+    expect(read).toBeLessThan(10_000);
+    expect(logger.lines).toEqual([]);
+    const blocks = flush.blocks.map((block, i): FlushBlock => (i === 0 ? { ...block, frameIndex: Uint8Array.of(9, 9) } : block));
+    const rest = await signalsOf(world.blocks, { ...flush, blocks }, { logger });
+    expect(rest.rows.map(({ sessionId }) => sessionId)).toEqual(['session-b']);
+    expect(logger.lines).toHaveLength(1);
   });
 
   test('[PJ4] a block store that does not answer is tried again', async () => {
