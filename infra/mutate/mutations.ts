@@ -306,8 +306,8 @@ export const MUTATIONS: readonly Mutation[] = [
       name: 'merge-across-merged',
       broken: 'a merge takes blocks on both sides of one that is merged as one stretch',
       file: 'processors/src/merger/core/stretches.ts',
-      before: 'if (block.merged) {\n      open = null;\n',
-      after: 'if (block.merged) {\n',
+      before: 'if (!taken.has(block)) {\n      open = null;\n',
+      after: 'if (!taken.has(block)) {\n',
     },
     {
       name: 'merged-twice',

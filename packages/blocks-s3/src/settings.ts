@@ -25,7 +25,7 @@ export interface S3BlocksOptions {
   readonly credentials?: S3Credentials | undefined;
   /** For rights that only allow reading: opening then only lists, makes no bucket and tries no conditional write. Default false. */
   readonly readOnly?: boolean | undefined;
-  /** Larger objects are uploaded in parts of this size, four at a time. Default 16 MiB, at least S3's minimum of 5 MiB. */
+  /** Larger objects are uploaded in parts of this size, four at a time, which are held besides the object. Default 16 MiB, at least S3's minimum of 5 MiB. */
   readonly partBytes?: number | undefined;
   /** How long a connection may take to be there. Default 3 s. */
   readonly connectTimeoutMs?: number | undefined;

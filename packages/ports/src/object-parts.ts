@@ -14,7 +14,8 @@ export function* runsOf(parts: readonly Uint8Array[], runBytes: number): Generat
   let room = runBytes;
   for (const part of parts) {
     for (let at = 0; at < part.length; ) {
-      const taken = part.subarray(at, at + room);
+      // Most parts are whole: a view of one would be one more object.
+      const taken = at === 0 && part.length <= room ? part : part.subarray(at, at + room);
       run.push(taken);
       at += taken.length;
       room -= taken.length;
