@@ -37,7 +37,7 @@ export const PIECE_RAW_BYTES = 256 * 1024;
 /** The same of a merged block: docs/decisions/0008-merged-pieces.md. */
 export const MERGED_PIECE_RAW_BYTES = 1024 * 1024;
 
-/** Where a piece of pictures is cut in a merged block: docs/decisions/0013-pieces-of-pictures.md. */
+/** Where a piece of pictures is cut in a merged block: docs/decisions/0016-pieces-of-pictures.md. */
 export const PICTURE_PIECE_RAW_BYTES = 256 * 1024;
 
 const NO_SIZE: ImageSize = { width: 0, height: 0 };

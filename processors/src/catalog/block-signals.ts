@@ -1,8 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BlockStore, SignalRow } from '@playhead/ports';
 import { isLost } from '@playhead/ports';
-import type { BlockIndex, Flush, FlushBlock } from '@playhead/schemas';
-import { BytesFault, decodeFrameIndex, decodeWholeBlockIndex, framesOfBlock, PlayheadError } from '@playhead/schemas';
+import type { Flush, FlushBlock, FrameEntry, PieceEntry, PositionedFrame } from '@playhead/schemas';
+import {
+  BytesFault,
+  decodeFrameIndex,
+  decodeWholeBlockIndex,
+  frameOfEntry,
+  framePayload,
+  framesOfBlock,
+  inflatePiece,
+  PlayheadError,
+} from '@playhead/schemas';
 import { decompressPiece } from '@playhead/uploads';
 import { signalsCounted } from '../compactor/core/session-summary.ts';
 import { parseSignal } from '../core/parse-signal.ts';
@@ -44,9 +53,9 @@ export async function signalsOf(blocks: BlockStore, record: WithBlocks, { logger
       some.map(async (block) => {
         let isFetched = false;
         try {
-          const read = await fetch(block);
+          const decode = await fetch(block);
           isFetched = true;
-          return signalsOfBlock(block, read);
+          return decode().map((frame) => rowOf(block, frame));
         } catch (error) {
           if (!isFetched && !isLost(error) && !(error instanceof BytesFault)) throw error;
           if (isGoneObject(error)) {
@@ -66,54 +75,67 @@ export async function signalsOf(blocks: BlockStore, record: WithBlocks, { logger
   return { rows, isGone };
 }
 
-/** A block, or what of it holds its signals. */
-interface ReadBlock {
-  /** From the beginning of the block. */
-  readonly bytes: Uint8Array;
-  readonly isWhole: boolean;
-}
-
-type Fetch = (block: FlushBlock) => Promise<ReadBlock>;
+/** Reads of a block what is needed, and answers what decodes its signals. */
+type Fetch = (block: FlushBlock) => Promise<() => PositionedFrame[]>;
 
 async function fetcherOf(blocks: BlockStore, { objectKey, objectBytes }: WithBlocks, wanted: number): Promise<Fetch> {
-  const range: Fetch = async ({ blockOffset, blockLength, frameIndex }) => {
-    const isWhole = blockLength <= WHOLE_BYTES_MAX;
-    // Behind the block are other sessions.
-    const length = isWhole ? blockLength : Math.min(blockLength, endOfSignals(decodeFrameIndex(frameIndex)));
-    return { bytes: await blocks.get(objectKey, { offset: blockOffset, length }), isWhole };
+  const range: Fetch = async (block) => {
+    const { blockOffset, blockLength } = block;
+    const get = (offset: number, length: number): Promise<Uint8Array> => blocks.get(objectKey, { offset: blockOffset + offset, length });
+    if (blockLength > WHOLE_BYTES_MAX) return fetchPieces(block, get);
+    const bytes = await get(0, blockLength);
+    return () => signalsOfBlock(bytes);
   };
   if (wanted === 1 || objectBytes > WHOLE_BYTES_MAX) return range;
   try {
     const object = await blocks.get(objectKey);
-    return async ({ blockOffset, blockLength }) => ({ bytes: object.subarray(blockOffset, blockOffset + blockLength), isWhole: true });
+    return async ({ blockOffset, blockLength }) =>
+      () =>
+        signalsOfBlock(object.subarray(blockOffset, blockOffset + blockLength));
   } catch (error) {
     if (isLost(error)) return range;
     throw error;
   }
 }
 
-/** Where in the block the last piece with a signal ends. Pictures lie behind all pieces: an hour of them is not read for a few clicks. */
-function endOfSignals({ pieces, frames }: BlockIndex): number {
-  let end = 0;
-  for (const { track, piece: number } of frames) {
-    const piece = track === 'signal' ? pieces[number] : undefined;
-    if (piece !== undefined) end = Math.max(end, piece.offset + piece.length);
+/**
+ * Fetches only the pieces with signals: an hour of pictures is not read for a few clicks.
+ *
+ * @throws {BytesFault} for a damaged frame index
+ */
+async function fetchPieces(
+  { blockLength, frameIndex }: FlushBlock,
+  get: (offset: number, length: number) => Promise<Uint8Array>,
+): Promise<() => PositionedFrame[]> {
+  const { pieces, frames } = decodeFrameIndex(frameIndex);
+  const signals = frames.filter(isSignal);
+  const fetched = new Map<number, { readonly piece: PieceEntry; readonly compressed: Uint8Array }>();
+  for (const number of new Set(signals.map((entry) => entry.piece))) {
+    const piece = pieces[number];
+    // Behind the block are other sessions.
+    if (piece === undefined || piece.offset + piece.length > blockLength) throw new BytesFault(`piece ${number} is not in the block`, 0);
+    fetched.set(number, { piece, compressed: await get(piece.offset, piece.length) });
   }
-  return end;
+  return () => {
+    const inflated = new Map(
+      [...fetched].map(([number, { piece, compressed }]) => [number, inflatePiece(piece, compressed, decompressPiece)]),
+    );
+    return signals.map((entry) => frameOfEntry(entry, framePayload(entry, inflated.get(entry.piece) ?? new Uint8Array())));
+  };
 }
 
 /** Of the block only the pieces with signals are inflated: its DOM may be a hundred times as large. */
-function signalsOfBlock({ projectId, sessionId, frameIndex }: FlushBlock, { bytes, isWhole }: ReadBlock): SignalRow[] {
-  const index = isWhole ? decodeWholeBlockIndex(bytes) : decodeFrameIndex(frameIndex);
-  const signals = index.frames.filter(({ track }) => track === 'signal');
-  return framesOfBlock(index, bytes, signals, decompressPiece).map(({ windowId, position, timestampMs, payload }) => ({
-    projectId,
-    sessionId,
-    windowId,
-    position,
-    timestampMs,
-    signal: parseSignal(payload),
-  }));
+function signalsOfBlock(bytes: Uint8Array): PositionedFrame[] {
+  const index = decodeWholeBlockIndex(bytes);
+  return framesOfBlock(index, bytes, index.frames.filter(isSignal), decompressPiece);
+}
+
+function isSignal({ track }: FrameEntry): boolean {
+  return track === 'signal';
+}
+
+function rowOf({ projectId, sessionId }: FlushBlock, { windowId, position, timestampMs, payload }: PositionedFrame): SignalRow {
+  return { projectId, sessionId, windowId, position, timestampMs, signal: parseSignal(payload) };
 }
 
 function isGoneObject(error: unknown): boolean {
