@@ -108,6 +108,15 @@ describe('Avro records', () => {
     }
   });
 
+  it('the bytes of a record are views of what was read: a body is not copied', () => {
+    const [upload] = RECORDS['playhead.uploads'];
+    if (upload === undefined) throw new Error('the samples have an upload');
+    const bytes = avroCodec.encode('playhead.uploads', { ...upload, outline: Uint8Array.of(1, 2) });
+    const { body, outline } = avroCodec.decode('playhead.uploads', bytes);
+    expect([body.buffer, outline.buffer]).toEqual([bytes.buffer, bytes.buffer]);
+    expect([body, outline]).toEqual([upload.body, Uint8Array.of(1, 2)]);
+  });
+
   it('a record of the wrong shape is refused on the way in', () => {
     const upload = RECORDS['playhead.uploads'][0] as Upload;
     expect(() => avroCodec.encode('playhead.uploads', { ...upload, receivedAtMs: 1.5 })).toThrow(/invalid "long"/);

@@ -156,8 +156,26 @@ const SHAPES: { readonly [T in Topic]: Shape<TopicRecords[T]> } = {
   'playhead.rejected': rejected,
 };
 
+/** What avsc's types read from: its own, and not in its declarations. */
+interface Tap {
+  readonly buf: Buffer;
+  pos: number;
+  readLong(): number;
+}
+
+/** Bytes as a view of the record: avsc's own type copies them. Lengths have been checked ({@link avroCheck}). */
+class BytesView extends avro.types.BytesType {
+  _read(tap: Tap): Uint8Array {
+    const length = tap.readLong();
+    const { buffer, byteOffset } = tap.buf;
+    const view = new Uint8Array(buffer, byteOffset + tap.pos, length);
+    tap.pos += length;
+    return view;
+  }
+}
+
 function typeOf(schema: Schema): avro.Type {
-  return avro.Type.forSchema(structuredClone(schema));
+  return avro.Type.forSchema(structuredClone(schema), { typeHook: (inner) => (inner === 'bytes' ? new BytesView() : undefined) });
 }
 
 const TYPES = Object.fromEntries(Object.entries(AVRO_SCHEMAS).map(([topic, schema]) => [topic, typeOf(schema)])) as Readonly<
@@ -182,7 +200,10 @@ export function encodeAvro<T extends Topic>(topic: T, record: TopicRecords[T], r
   return plainBytes(bytes.subarray(0, end));
 }
 
-/** Reads the Avro binary of a record from `at` to the end of `bytes`. Throws BytesFault, whatever the bytes hold; memory is bounded by them. */
+/**
+ * Reads the Avro binary of a record from `at` to the end of `bytes`. What is bytes in the record are views of these: who gives them gives them
+ * away. Throws BytesFault, whatever the bytes hold; memory is bounded by them.
+ */
 export type AvroReader<T extends Topic> = (bytes: Uint8Array, at: number) => TopicRecords[T];
 
 /**
@@ -232,6 +253,8 @@ export const avroCodec = {
   },
 
   /**
+   * What is bytes in the record are views of the bytes given.
+   *
    * @throws {BytesFault} for bytes that are not a record of the topic, whatever they hold; memory is bounded by them
    */
   decode<T extends Topic>(topic: T, bytes: Uint8Array): TopicRecords[T] {
@@ -250,10 +273,10 @@ function expectedBytes(record: object): number {
 
 /** The same bytes as a Buffer, no copy. */
 function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The same bytes as a Uint8Array, no copy: a Buffer's `slice` does something else than code expects. */
 function plainBytes(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return !Buffer.isBuffer(bytes) ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
