@@ -5,6 +5,7 @@ import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.t
 import { BLOCK_HEADER_BYTES, decodeFrameIndex, FrameIndexWriter, frameKind } from './formats/frame-index.ts';
 import type { Outline } from './formats/outline.ts';
 import { OutlineCursor } from './formats/outline.ts';
+import { stamped, stampedLength, unstamped } from './formats/stamp.ts';
 import type { PositionedFrame } from './frame.ts';
 import { flagsOf } from './frame.ts';
 import type { Offset } from './ids.ts';
@@ -20,10 +21,13 @@ import { imageSize } from './image-info.ts';
  *     └───────┴────────┴──────────────────┴─────────────┴───────────────┴───────────────┴───────────────────────────┘
  *
  * - frame index: `formats/frame-index.ts`; the same bytes are in the flush record.
- * - pieces: one behind the other. A piece is a body as it came (gzip; its frames are of one window), or a zstd frame of text
- *   frames of one window and one track in order of position. There a DOM keyframe begins a piece (the first part of one does), and
- *   a piece ends before it passes a size (one larger frame has a piece alone): PIECE_RAW_BYTES in a flush, MERGED_PIECE_RAW_BYTES
- *   in a merge, which keeps no bodies. A merge puts pictures into pieces as well: PICTURE_PIECE_RAW_BYTES.
+ * - pieces: one behind the other. A piece is a body as it came (gzip; its frames are of one window), or text frames of one window and
+ *   one track in order of position, compressed. There a DOM keyframe begins a piece (the first part of one does), and a piece ends
+ *   before it passes a size (one larger frame has a piece alone): PIECE_RAW_BYTES in a flush, MERGED_PIECE_RAW_BYTES in a merge,
+ *   which keeps no bodies. Most events are stamped (`formats/stamp.ts`). A merge puts pictures into pieces as well:
+ *   PICTURE_PIECE_RAW_BYTES.
+ * - First bytes tell how a piece is compressed: gzip 1f 8b, zstd 28 b5 2f fd (in a flush; merges wrote it before version 4 of the
+ *   frame index), else brotli (in a merge), whose window is 2^20, so that it never begins like the others.
  * - pictures: those of a flush, as they came, one behind the other. Byte-identical ones lie in a block once.
  *
  * So one picture is one range of the block or of a small piece, and the way from a keyframe is a run of whole pieces.
@@ -45,10 +49,10 @@ const NO_SIZE: ImageSize = { width: 0, height: 0 };
 /** The pictures that another one may be like: the last so many. Who reads pieces keeps those that hold them. */
 const TWINS_MAX = 64;
 
-/** Compresses one piece into one zstd frame that tells its content size (the one-shot functions of every library write such). */
+/** Compresses one piece, so that its first bytes tell how. A zstd frame tells its content size (the one-shot functions of every library write such). */
 export type Compress = (raw: Uint8Array) => Uint8Array;
 
-/** Inflates one piece, zstd or gzip as its first bytes tell. `rawLength`: the bytes that come out; an implementation must not allocate much more for a lie. */
+/** Inflates one piece, as its first bytes tell. `rawLength`: the bytes that come out; an implementation must not allocate much more for a lie. */
 export type Decompress = (compressed: Uint8Array, rawLength: number) => Uint8Array;
 
 /** What is wrong with a block, and where. */
@@ -193,14 +197,16 @@ class BlockCutter {
   take(frame: PositionedFrame): void {
     const { position, track, payload, timestampMs, windowId, keyframe } = frame;
     const window = this.#index.window(windowId);
-    const kind = frameKind(flagsOf(frame), track);
+    const flags = flagsOf(frame);
     if (track === 'image') {
       const { width, height } = imageSize(payload) ?? NO_SIZE;
       const picture = { ...this.#placePicture(windowId, payload), length: payload.length, width, height };
-      this.#index.picture(position.offset, position.index, window, kind, timestampMs, picture);
+      this.#index.picture(position.offset, position.index, window, frameKind(flags, track), timestampMs, picture);
       return;
     }
-    const piece = this.#placeInPiece(`${track} ${windowId}`, payload, this.#pieceRawBytes, track === 'dom' && keyframe);
+    const left = stamped(payload, timestampMs);
+    const piece = this.#placeInPiece(`${track} ${windowId}`, left ?? payload, this.#pieceRawBytes, track === 'dom' && keyframe);
+    const kind = frameKind(flags, track, left !== null);
     this.#index.text(position.offset, position.index, window, kind, timestampMs, payload.length, piece);
   }
 
@@ -208,16 +214,16 @@ class BlockCutter {
     return { pieces: this.#pieces, pictures: this.#alone, index: this.#index };
   }
 
-  /** The number of the piece that the payload goes to. */
-  #placeInPiece(run: string, payload: Uint8Array, rawBytesMax: number, begins: boolean): number {
+  /** The number of the piece that the bytes go to. */
+  #placeInPiece(run: string, held: Uint8Array, rawBytesMax: number, begins: boolean): number {
     let piece = this.#open.get(run);
-    if (piece === undefined || begins || piece.rawLength + payload.length > rawBytesMax) {
+    if (piece === undefined || begins || piece.rawLength + held.length > rawBytesMax) {
       piece = { number: this.#pieces.length, payloads: [], rawLength: 0 };
       this.#pieces.push(piece);
       this.#open.set(run, piece);
     }
-    piece.payloads.push(payload);
-    piece.rawLength += payload.length;
+    piece.payloads.push(held);
+    piece.rawLength += held.length;
     return piece.number;
   }
 
@@ -356,15 +362,19 @@ export function inflatePiece(piece: PieceEntry, compressed: Uint8Array, decompre
 }
 
 /**
- * A view of one frame's payload.
+ * One frame's payload: a view, but where it lies in its piece without its time.
  *
  * @param source the inflated piece that holds the frame; where it is in none (`piece` -1) the block
- * @throws {BlockFault} `length`
+ * @throws {BlockFault} `length`; `piece` for a stamped frame without its mark
  */
 export function framePayload(entry: FrameEntry, source: Uint8Array): Uint8Array {
-  const end = entry.offset + entry.length;
+  const { offset, length, timestampMs } = entry;
+  const end = offset + (entry.stamped ? stampedLength(length, timestampMs) : length);
   if (end > source.length) throw new BlockFault('length', `a frame ends at byte ${end} of ${source.length}`);
-  return source.subarray(entry.offset, end);
+  const held = source.subarray(offset, end);
+  const payload = entry.stamped ? unstamped(held, timestampMs) : held;
+  if (payload === null) throw new BlockFault('piece', 'a stamped frame has no mark');
+  return payload;
 }
 
 /** The frame that an entry of the index describes. */

@@ -1,3 +1,5 @@
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compressPiece, compressPieceWell, decompressPiece } from '../src/index.ts';
 
@@ -7,16 +9,36 @@ const tellsItsSize = (frame: Uint8Array): boolean => ((frame[4] ?? 0) & 0b1110_0
 const text = (bytes: number): Uint8Array => new TextEncoder().encode('Everything that a page says, it says again. '.repeat(bytes / 44));
 
 test.each([0, 44, 44 * 100, 44 * 30_000])(
-  'a piece of %i bytes is compressed both ways, tells its size, and holds little else',
+  'a piece of %i bytes is compressed both ways, comes back, and holds little else',
   async (bytes) => {
     const raw = text(bytes);
+    expect(tellsItsSize(compressPiece(raw))).toBe(true);
     for (const compressed of [compressPiece(raw), await compressPieceWell(raw)]) {
       expect(Buffer.compare(decompressPiece(compressed, raw.length), raw)).toBe(0);
-      expect(tellsItsSize(compressed)).toBe(true);
       expect(compressed.buffer.byteLength).toBeLessThanOrEqual(2 * compressed.length);
     }
   },
 );
+
+test('first bytes tell how a piece was compressed: brotli never begins like gzip or zstd', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 1, max: 5_000 }), async (some, times) => {
+      const raw = new Uint8Array(some.length * times).map((_, i) => some[i % some.length] ?? 0);
+      const compressed = await compressPieceWell(raw);
+      expect((compressed[0] ?? 0) & 0b1111).toBe(0b0111);
+      expect(Buffer.compare(decompressPiece(compressed, raw.length), raw)).toBe(0);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('no piece gives more than it is said to hold', async () => {
+  const raw = text(44 * 1000);
+  for (const compressed of [compressPiece(raw), await compressPieceWell(raw), new Uint8Array(gzipSync(raw))]) {
+    expect(() => decompressPiece(compressed, raw.length - 1)).toThrow(RangeError);
+    expect(() => decompressPiece(compressed.subarray(0, -5), raw.length)).toThrow(Error);
+  }
+});
 
 test('what is compressed well does not hold up others', async () => {
   const raw = text(4_400_000);

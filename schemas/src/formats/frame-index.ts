@@ -6,6 +6,7 @@ import { NO_OFFSET, toOffset } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import type { Position } from '../position.ts';
 import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './frames.ts';
+import { stampedLength } from './stamp.ts';
 
 /**
  * The frame index: where each frame of a block is, small enough for a catalog row.
@@ -23,7 +24,8 @@ import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './frames.ts';
  *     │                u offset - offset of the run before (the first: offset + 1)                               │
  *     │                u index of the first frame, less 1 + that of the frame before where it is of this upload  │
  *     │                u frames - 1                                                                              │
- *     │ kinds:       per run: u window number × 2048 + flags (flagsOf) × 8 + track code, u frames - 1            │
+ *     │ kinds:       per run: u window number × 4096 + stamped × 2048 + flags (flagsOf) × 8 + track code         │
+ *     │                u frames - 1                                                                              │
  *     │ pieces:      per run of frames: z piece number - that of the run before (the first: number), u frames - 1│
  *     │                -1: a picture that lies alone                                                             │
  *     │ times:       per frame: z timestampMs - that of the frame before (the first: timestampMs)               │
@@ -40,6 +42,7 @@ import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './frames.ts';
  * Places are not stored but follow: the block's data begins right behind the index (at BLOCK_HEADER_BYTES + the index's own
  * bytes); there lie the pieces in their order without holes, then the pictures that lie alone. In a piece lie its frames in order of
  * position without holes; in one that is a body (`frames.ts`) each behind its header, and the first of them behind the body's.
+ * A stamped frame lies there without its time (`stamp.ts`); lengths are those of payloads, with it.
  * A picture whose bytes were there before has no place of its own.
  */
 export interface BlockIndex {
@@ -72,6 +75,8 @@ export interface FrameEntry {
   readonly piece: number;
   /** Place of the payload: in the inflated piece, or in the block when `piece` is -1. */
   readonly offset: number;
+  /** True: it lies there without its time (`stamp.ts`). */
+  readonly stamped: boolean;
   /** Bytes of the payload. */
   readonly length: number;
   /** Picture size in px, 0 when not an image or not readable. */
@@ -96,14 +101,19 @@ const PIECE_BYTES_MIN = 2;
 /** In the place of a piece's number: the picture is in none. */
 const ALONE = -1;
 
-/** In a kind: flags and track below, the window above. */
-const KINDS_OF_WINDOW = 2048;
+/** In a kind: flags and track below, then whether it is stamped, and the window above. */
+const STAMPED_UNIT = 2048;
+const KINDS_OF_WINDOW = 4096;
 /** Lengths that are told by a number: those of small events come again and again. */
 const KNOWN_LENGTHS = 16;
 
 /** The kind of a frame as it stands in an index, but for its window. */
-export function frameKind(flags: number, track: Track): number {
-  return flags * 8 + TRACK_CODE[track];
+export function frameKind(flags: number, track: Track, stamped = false): number {
+  return (stamped ? STAMPED_UNIT : 0) + flags * 8 + TRACK_CODE[track];
+}
+
+function isStamped(kind: number): boolean {
+  return kind % KINDS_OF_WINDOW >= STAMPED_UNIT;
 }
 
 /** What an index tells of a picture. */
@@ -137,7 +147,7 @@ export class FrameIndexWriter {
   readonly #twins = new Runs();
   readonly #widths = new Runs();
   readonly #heights = new Runs();
-  /** By piece: bytes of the payloads, and how many there are. */
+  /** By piece: bytes of the payloads as they lie there, and how many there are. */
   readonly #payloadBytes: number[] = [];
   readonly #payloads: number[] = [];
   #offset: number = NO_OFFSET;
@@ -164,7 +174,7 @@ export class FrameIndexWriter {
    */
   text(offset: number, index: number, window: number, kind: number, timestampMs: number, length: number, piece: number): void {
     this.#frame(offset, index, window, kind, timestampMs, length, piece);
-    this.#fill(piece, length);
+    this.#fill(piece, isStamped(kind) ? stampedLength(length, timestampMs) : length);
   }
 
   picture(offset: number, index: number, window: number, kind: number, timestampMs: number, picture: IndexedPicture): void {
@@ -176,8 +186,8 @@ export class FrameIndexWriter {
     this.#heights.add(height);
   }
 
-  #fill(piece: number, length: number): void {
-    this.#payloadBytes[piece] = (this.#payloadBytes[piece] ?? 0) + length;
+  #fill(piece: number, held: number): void {
+    this.#payloadBytes[piece] = (this.#payloadBytes[piece] ?? 0) + held;
     this.#payloads[piece] = (this.#payloads[piece] ?? 0) + 1;
   }
 
@@ -314,14 +324,14 @@ export function encodeFrameIndex({ windows, pieces, frames }: BlockIndex): Uint8
   const filled: number[] = pieces.map(beforeFrames);
   const pictures = new PicturePlaces();
   for (const frame of frames) {
-    const { position, track, timestampMs, piece, offset, length, width, height } = frame;
+    const { position, track, timestampMs, piece, offset, stamped, length, width, height } = frame;
     assertLayout(piece >= 0 || track === 'image', 'only pictures lie alone');
     const window = writer.window(frame.windowId);
-    const kind = frameKind(flagsOf(frame), track);
+    const kind = frameKind(flagsOf(frame), track, stamped);
     const twin = track === 'image' ? pictures.take(piece, offset, length) : 0;
     if (twin === 0 && piece >= 0) {
       assertLayout(offset === (filled[piece] ?? 0) + beforeFrame(pieces[piece]), 'the frames of a piece lie one behind the other');
-      filled[piece] = offset + length;
+      filled[piece] = offset + (stamped ? stampedLength(length, timestampMs) : length);
     } else if (twin === 0) {
       assertLayout(offset === end, 'pictures lie one behind the other');
       end += length;
@@ -379,6 +389,9 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
     if (windowId === undefined || track === undefined || position === undefined)
       throw new BytesFault(`frame ${i} is of kind ${kind}`, reader.at);
     const isPicture = track === 'image';
+    const timestampMs = columns.timestamps[i] ?? 0;
+    const stamped = isStamped(kind);
+    if (stamped && isPicture) throw new BytesFault(`frame ${i} is a stamped picture`, reader.at);
     const twin = isPicture ? (columns.twins[pictures.length] ?? 0) : 0;
     let offset = dataEnd;
     if (twin > 0) {
@@ -391,13 +404,14 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
     } else {
       offset = (filled[piece] ?? 0) + beforeFrame(pieces[piece]);
       const holds = pieces[piece]?.rawLength;
-      if (holds === undefined || length > holds - offset) throw new BytesFault(`frame ${i} lies outside of its piece`, reader.at);
-      filled[piece] = offset + length;
+      const held = stamped ? stampedLength(length, timestampMs) : length;
+      if (stamped && held < 1) throw new BytesFault(`frame ${i} is shorter than its time`, reader.at);
+      if (holds === undefined || held > holds - offset) throw new BytesFault(`frame ${i} lies outside of its piece`, reader.at);
+      filled[piece] = offset + held;
     }
     const [width, height] = isPicture ? [columns.widths[pictures.length] ?? 0, columns.heights[pictures.length] ?? 0] : [0, 0];
-    const { keyframe, part } = readFlags((kind % KINDS_OF_WINDOW) >> 3);
-    const timestampMs = columns.timestamps[i] ?? 0;
-    const entry = { position, windowId, track, keyframe, timestampMs, part, piece, offset, length, width, height };
+    const { keyframe, part } = readFlags((kind % STAMPED_UNIT) >> 3);
+    const entry = { position, windowId, track, keyframe, timestampMs, part, piece, offset, stamped, length, width, height };
     frames.push(entry);
     if (isPicture) pictures.push(entry);
   }
@@ -493,7 +507,7 @@ function readRunLength(reader: ByteReader, room: number): number {
  */
 function readPlainColumns(reader: ByteReader, count: number, version: number): Columns {
   const positions = readPositions(reader, count);
-  const readKind = version === VERSION_WHOLE ? () => kindOfVersion1(reader.varint()) : () => reader.varint();
+  const readKind = version === VERSION_WHOLE ? () => kindOfVersion1(reader.varint()) : () => kindOfVersion2(reader.varint());
   const kinds = readColumn(count, readKind);
   let timestampMs = 0;
   const timestamps = readColumn(count, () => (timestampMs = checked(reader, timestampMs + reader.zigzag())));
@@ -527,6 +541,10 @@ function readPlainColumns(reader: ByteReader, count: number, version: number): C
 
 function kindOfVersion1(kind: number): number {
   return Math.floor(kind / 16) * KINDS_OF_WINDOW + (kind % 2) * 8 + ((kind % 16) >> 1);
+}
+
+function kindOfVersion2(kind: number): number {
+  return Math.floor(kind / STAMPED_UNIT) * KINDS_OF_WINDOW + (kind % STAMPED_UNIT);
 }
 
 /** Bytes of an inflated piece before its first frame, and before each frame. */
