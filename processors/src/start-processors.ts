@@ -1,6 +1,6 @@
 import type { BlockStore, Catalog, Clock, EventLog, Logger } from '@playhead/ports';
 import { Turns } from '@playhead/ports';
-import type { Partition } from '@playhead/schemas';
+import type { Partition, RawPiece } from '@playhead/schemas';
 import type { ProjectionStats } from './catalog/projection-driver.ts';
 import { Projection } from './catalog/projection-driver.ts';
 import { Compactor } from './compactor/compactor-driver.ts';
@@ -28,7 +28,7 @@ export interface ProcessorsDeps {
   readonly random?: () => number;
   readonly settings?: Partial<ProcessorSettings>;
   /** Compresses the pieces of merged blocks. Default: `compressPieceWell` of uploads, on other threads. */
-  readonly compress?: (raw: Uint8Array) => Promise<Uint8Array>;
+  readonly compress?: (piece: RawPiece) => Promise<Uint8Array>;
 }
 
 export interface ProcessorStats {

@@ -1,7 +1,7 @@
 import type { BlockStore, Catalog } from '@playhead/ports';
 import { Turns } from '@playhead/ports';
-import type { Frame, Upload } from '@playhead/schemas';
-import { decodeFrameIndex, PlayheadError } from '@playhead/schemas';
+import type { Frame, RawPiece, Upload } from '@playhead/schemas';
+import { decodeFrameIndex, PlayheadError, rawBytesOf } from '@playhead/schemas';
 import { anUploadOf, EXAMPLE_PROJECT, EXAMPLE_SESSION, jpegOf, keepingLogger, memoryCatalog, uploadsOf } from '@playhead/testkit';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -304,11 +304,11 @@ describe('what goes wrong', () => {
     const turns = new Turns(1);
     const worlds = [await aRecordedWorld(), await aRecordedWorld()];
     let [busy, most] = [0, 0];
-    const compress = async (raw: Uint8Array): Promise<Uint8Array> => {
+    const compress = async (piece: RawPiece): Promise<Uint8Array> => {
       most = Math.max(most, ++busy);
       await settle(3);
       busy--;
-      return raw;
+      return rawBytesOf(piece);
     };
     const mergers = worlds.map((world) => merging(world, { turns, compress }));
     for (const world of worlds) await until(world.clock, async () => (await recordsOf(world.log, 'playhead.merges')).length > 0);

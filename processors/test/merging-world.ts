@@ -1,7 +1,7 @@
 import type { BlockStore, Catalog, EventLog } from '@playhead/ports';
 import { Turns } from '@playhead/ports';
-import type { PositionedFrame, Upload } from '@playhead/schemas';
-import { decodeBlock } from '@playhead/schemas';
+import type { PositionedFrame, RawPiece, Upload } from '@playhead/schemas';
+import { decodeBlock, rawBytesOf } from '@playhead/schemas';
 import { aSessionEnded, EXAMPLE_PROJECT } from '@playhead/testkit';
 import { compressPiece, decompressPiece } from '@playhead/uploads';
 import { Projection } from '../src/catalog/projection-driver.ts';
@@ -31,7 +31,7 @@ export const AT_ONCE = {
 export interface MergingOverrides extends CompactorOverrides {
   readonly catalog?: Catalog;
   readonly turns?: Turns;
-  readonly compress?: (raw: Uint8Array) => Promise<Uint8Array>;
+  readonly compress?: (piece: RawPiece) => Promise<Uint8Array>;
 }
 
 /** Something that runs. */
@@ -43,7 +43,7 @@ export interface Running<T> {
 export function mergingDeps(world: World, overrides: MergingOverrides = {}): MergerDeps & SweepDeps {
   const settings = { ...AT_ONCE, ...overrides.settings };
   // On this thread: what others need is not counted by a clock that is moved by hand.
-  const compress = async (raw: Uint8Array): Promise<Uint8Array> => compressPiece(raw);
+  const compress = async (piece: RawPiece): Promise<Uint8Array> => compressPiece(rawBytesOf(piece));
   const deps = compactorDeps(world, { ...overrides, settings });
   return { catalog: world.catalog, turns: new Turns(1), compress, ...overrides, ...deps };
 }

@@ -6,7 +6,7 @@ import { BLOCK_HEADER_BYTES, decodeFrameIndex, FrameIndexWriter, frameKind } fro
 import type { Outline } from './formats/outline.ts';
 import { OutlineCursor } from './formats/outline.ts';
 import { stamped, stampedLength, unstamped } from './formats/stamp.ts';
-import type { PositionedFrame } from './frame.ts';
+import type { PositionedFrame, Track } from './frame.ts';
 import { flagsOf } from './frame.ts';
 import type { Offset } from './ids.ts';
 import type { ImageSize } from './image-info.ts';
@@ -26,8 +26,8 @@ import { imageSize } from './image-info.ts';
  *   before it passes a size (one larger frame has a piece alone): PIECE_RAW_BYTES in a flush, MERGED_PIECE_RAW_BYTES in a merge,
  *   which keeps no bodies. Most events are stamped (`formats/stamp.ts`). A merge puts pictures into pieces as well:
  *   PICTURE_PIECE_RAW_BYTES.
- * - First bytes tell how a piece is compressed: gzip 1f 8b, zstd 28 b5 2f fd (in a flush; merges wrote it before version 4 of the
- *   frame index), else brotli (in a merge), whose window is 2^20, so that it never begins like the others.
+ * - First bytes tell how a piece is compressed: gzip 1f 8b, zstd 28 b5 2f fd (in a flush, and pictures), else brotli (text in a merge), whose window
+ *   is 2^20, so that it never begins like the others. Merges wrote zstd before version 4 of the frame index.
  * - pictures: those of a flush, as they came, one behind the other. Byte-identical ones lie in a block once.
  *
  * So one picture is one range of the block or of a small piece, and the way from a keyframe is a run of whole pieces.
@@ -124,6 +124,7 @@ export interface CutBlock {
 export interface RawPiece {
   readonly payloads: readonly Uint8Array[];
   readonly rawLength: number;
+  readonly pictures: boolean;
   /** Its bytes, where it is a body: they are not compressed again. */
   readonly moved?: Uint8Array | undefined;
 }
@@ -156,6 +157,7 @@ interface OpenPiece {
   readonly number: number;
   readonly payloads: Uint8Array[];
   rawLength: number;
+  readonly pictures: boolean;
 }
 
 /** A picture whose bytes are its own. */
@@ -187,7 +189,7 @@ class BlockCutter {
 
   takeBody(offset: Offset, windowId: string, { compressed, outline }: MovableBody): void {
     const window = this.#index.window(windowId);
-    const piece = this.#pieces.push({ payloads: [], rawLength: outline.rawLength, moved: compressed }) - 1;
+    const piece = this.#pieces.push({ payloads: [], rawLength: outline.rawLength, pictures: false, moved: compressed }) - 1;
     const frame = new OutlineCursor(outline.bytes);
     while (frame.next()) {
       this.#index.text(offset, frame.index, window, frameKind(frame.flags, frame.track), frame.timestampMs, frame.length, piece);
@@ -205,7 +207,7 @@ class BlockCutter {
       return;
     }
     const left = stamped(payload, timestampMs);
-    const piece = this.#placeInPiece(`${track} ${windowId}`, left ?? payload, this.#pieceRawBytes, track === 'dom' && keyframe);
+    const piece = this.#placeInPiece(track, windowId, left ?? payload, this.#pieceRawBytes, track === 'dom' && keyframe);
     const kind = frameKind(flags, track, left !== null);
     this.#index.text(position.offset, position.index, window, kind, timestampMs, payload.length, piece);
   }
@@ -215,10 +217,11 @@ class BlockCutter {
   }
 
   /** The number of the piece that the bytes go to. */
-  #placeInPiece(run: string, held: Uint8Array, rawBytesMax: number, begins: boolean): number {
+  #placeInPiece(track: Track, windowId: string, held: Uint8Array, rawBytesMax: number, begins: boolean): number {
+    const run = `${track} ${windowId}`;
     let piece = this.#open.get(run);
     if (piece === undefined || begins || piece.rawLength + held.length > rawBytesMax) {
-      piece = { number: this.#pieces.length, payloads: [], rawLength: 0 };
+      piece = { number: this.#pieces.length, payloads: [], rawLength: 0, pictures: track === 'image' };
       this.#pieces.push(piece);
       this.#open.set(run, piece);
     }
@@ -234,7 +237,7 @@ class BlockCutter {
     const like = this.#own.find((own) => own.sample === sample && equalBytes(own.payload, payload));
     if (like) return { piece: like.piece, twin: number - like.number };
     let piece = -1;
-    if (this.#picturePieceRawBytes > 0) piece = this.#placeInPiece(`image ${windowId}`, payload, this.#picturePieceRawBytes, false);
+    if (this.#picturePieceRawBytes > 0) piece = this.#placeInPiece('image', windowId, payload, this.#picturePieceRawBytes, false);
     else this.#alone.push(payload);
     this.#own.push({ payload, sample, number, piece });
     if (this.#own.length > TWINS_MAX) this.#own.shift();

@@ -1,5 +1,5 @@
 import { startProcessors } from '@playhead/processors';
-import { TOPICS } from '@playhead/schemas';
+import { rawBytesOf, TOPICS } from '@playhead/schemas';
 import { memoryBlocks, memoryCatalog, memoryLog, silentLogger } from '@playhead/testkit';
 import { compressPiece } from '@playhead/uploads';
 import { Gateway } from './actors/gateway.ts';
@@ -232,7 +232,7 @@ class Simulation implements World {
       writer: process.name,
       settings: this.plan.processors,
       // On this thread: when another one answers is nothing that a seed decides.
-      compress: async (raw) => compressPiece(raw),
+      compress: async (piece) => compressPiece(rawBytesOf(piece)),
     });
     return { process, stop: async () => (await started).stop() };
   }

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import type { BlockStore } from '@playhead/ports';
 import { isLost } from '@playhead/ports';
-import type { PositionedFrame } from '@playhead/schemas';
+import type { PositionedFrame, RawPiece } from '@playhead/schemas';
 import {
   BLOCK_HEADER_BYTES,
   BlockFault,
@@ -11,7 +11,6 @@ import {
   layOutBlock,
   MERGED_PIECE_RAW_BYTES,
   PICTURE_PIECE_RAW_BYTES,
-  rawBytesOf,
 } from '@playhead/schemas';
 import { compressPieceWell, decompressPiece } from '@playhead/uploads';
 import type { Runtime } from '../runtime/retry.ts';
@@ -28,7 +27,7 @@ export interface MergeStretchDeps extends Runtime {
   readonly blocks: BlockStore;
   readonly settings: ProcessorSettings;
   /** Compresses one piece, elsewhere than here. Default: `compressPieceWell` of uploads. */
-  readonly compress?: (raw: Uint8Array) => Promise<Uint8Array>;
+  readonly compress?: (piece: RawPiece) => Promise<Uint8Array>;
 }
 
 /** A merged block before it has its place in an object. */
@@ -63,7 +62,7 @@ export async function mergeStretch(deps: MergeStretchDeps, stretch: Stretch, sig
   if (frames.length === 0) return { summary, parts: [], length: 0, frameIndex: new Uint8Array() };
   const cut = cutBlock(frames, MERGED_PIECE_RAW_BYTES, PICTURE_PIECE_RAW_BYTES);
   const compressed: Uint8Array[] = [];
-  for (const piece of cut.pieces) compressed.push(await orGivenUp(compress(rawBytesOf(piece)), signal));
+  for (const piece of cut.pieces) compressed.push(await orGivenUp(compress(piece), signal));
   return { summary, ...layOutBlock(cut, compressed, crc32) };
 }
 
