@@ -35,6 +35,7 @@ const MERGER = ['processors/test/merger.test.ts', 'processors/test/merger-core.t
 const MERGED_READ = ['processors/test/merger.test.ts'];
 const SWEEP = ['processors/test/sweep.test.ts'];
 const CLICKHOUSE = ['packages/catalog-clickhouse/test/progress-last.test.ts'];
+const LISTS = ['packages/catalog-clickhouse/test/lists-together.test.ts'];
 const MERGES = ['packages/catalog-clickhouse/test/merges.test.ts'];
 const SALVAGE = ['packages/uploads/test/read-upload.test.ts', 'processors/test/compactor.test.ts'];
 
@@ -365,14 +366,23 @@ export const MUTATIONS: readonly Mutation[] = [
       after: 'const { partition, lastOffset, gap } = flush;\n      await advance(partition, { chainEnd: lastOffset, flushesNext });\n',
     },
   ]),
-  ...notSimulated(MERGES, [
+  ...notSimulated(LISTS, [
     {
       name: 'merge-shown-twice',
       broken: 'a merged block is answered beside the blocks that it replaces',
       file: 'packages/catalog-clickhouse/src/clickhouse-catalog.ts',
-      before: '{ ...params, firsts, lasts },',
-      after: '{ ...params, firsts: [], lasts: [] },',
+      before: '.filter((row) => !own.some((one) => replaces(one, row)))',
+      after: '',
     },
+    {
+      name: 'blocks-behind-the-chain',
+      broken: 'blocks behind the end of the chain that is named are answered',
+      file: 'packages/catalog-clickhouse/src/clickhouse-catalog.ts',
+      before: '(await unmergedOf(names, merged)).filter(isReached)',
+      after: 'await unmergedOf(names, merged)',
+    },
+  ]),
+  ...notSimulated(MERGES, [
     {
       name: 'holes-of-a-replica',
       broken: 'a server that lacks flushes or merges says which objects are nobody’s',

@@ -30,6 +30,7 @@ export class Viewer {
   readonly #socket: PacedSocket;
   readonly #window: WindowView;
   readonly #leave = new AbortController();
+  readonly #located = Promise.withResolvers<void>();
   readonly #events: Input[] = [];
   #interrupt = new AbortController();
   #handover: Handover;
@@ -50,6 +51,11 @@ export class Viewer {
     this.#sendAll(first.outgoing);
   }
 
+  /** Resolves when the catalog has told what there is, or the viewer has left before. */
+  get located(): Promise<void> {
+    return this.#located.promise;
+  }
+
   /** Runs until the viewer leaves. Never rejects. */
   async run(): Promise<void> {
     while (this.#handover.stage !== 'left') {
@@ -57,12 +63,14 @@ export class Viewer {
       const ask = nextAsk(this.#handover);
       if (ask.kind === 'stop') break;
       const input = await this.#performSafely(ask);
+      if (input?.kind === 'located') this.#located.resolve();
       if (input?.kind === 'uploads') await this.#prepare(input.uploads);
       if (input !== null) this.#apply(step(this.#handover, input));
       if (input?.kind === 'uploads' && this.#isUpToDate() && this.#isCongested()) {
         this.#apply(step(this.#handover, { kind: 'congested' }));
       }
     }
+    this.#located.resolve();
     this.#closeReaders();
   }
 

@@ -72,8 +72,9 @@ export class Viewers {
       viewer: person.viewer,
       startedAtMs: clock.now(),
     };
-    catalog
-      .recordView(view)
+    // The catalog is asked what there is to see before it is told who sees it.
+    void viewer.located
+      .then(() => catalog.recordView(view))
       .catch((error: unknown) => logger.error({ sessionId, error: errorText(error) }, 'a view could not be recorded'));
     if (session.endedAtMs !== null) void viewer.end(session);
     // Between the directory's answer and now the session may have ended.

@@ -10,6 +10,7 @@ import type {
 } from '@playhead/ports';
 import type { Flush, Merge, Offset, Partition, SessionInfo } from '@playhead/schemas';
 import { LIMITS, NO_OFFSET, PlayheadError, toOffset } from '@playhead/schemas';
+import { AskedTogether } from './asked-together.ts';
 import type { KnownGap } from './gaps-of-life.ts';
 import { gapsOfLife } from './gaps-of-life.ts';
 import { gatheringSql } from './gathering-sql.ts';
@@ -35,6 +36,13 @@ import {
 import type { SqlClient, SqlRow } from './sql-client.ts';
 import { inStatements } from './sql-client.ts';
 
+/** Sessions that are asked for in one statement: their names are in the address of a request, and the blocks of a long one are some hundred KB. */
+const SESSIONS_MAX = 32;
+/** Stretches that a statement is told to leave out, in the address of a request. */
+const REPLACED_TOLD_MAX = 32;
+/** Views of one insert. */
+const VIEWS_MAX = 64;
+
 /** Rows of one insert, as JSON: the engine in process runs one statement at a time, so none may be long. */
 const STATEMENT_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -45,6 +53,15 @@ const NOTHING_APPLIED: CatalogProgress = {
   mergeNumber: 0,
   mergesNext: toOffset(0),
 };
+
+interface SessionName {
+  readonly projectId: string;
+  readonly sessionId: string;
+}
+
+interface BlockList extends SessionName {
+  readonly partition: Partition;
+}
 
 interface NamedFlush {
   readonly objectKey: string;
@@ -67,7 +84,7 @@ interface Named {
  * whoever reads it first finds everything before it (CA3).
  */
 export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): Catalog {
-  const { database } = at;
+  const { database, askedAtOnce } = at;
   /** The furthest that each partition was seen to have come, whichever server told it. */
   const seen = new Map<Partition, Pick<CatalogProgress, 'chainEnd' | 'mergeNumber'>>();
 
@@ -97,12 +114,10 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
     return found;
   }
 
-  async function session(projectId: string, sessionId: string): Promise<SessionInfo | null> {
-    const [row] = await sql.query(
-      `SELECT ${SESSION_COLUMNS} FROM ${database}.sessions WHERE project_id = {project:String} AND session_id = {session:String}`,
-      { project: projectId, session: sessionId },
-    );
-    return row ? sessionOfRow(row) : null;
+  async function sessionsOf(names: readonly SessionName[]): Promise<readonly (SessionInfo | null)[]> {
+    const rows = await sql.query(`SELECT ${SESSION_COLUMNS} FROM ${database}.sessions WHERE ${NAMED}`, namesOf(names));
+    const found = new Map(rows.map(sessionOfRow).map((info) => [nameOf(info), info]));
+    return names.map((name) => found.get(nameOf(name)) ?? null);
   }
 
   /** When the uploads of a flush's gap were received: behind the flush before it, before its own. */
@@ -158,24 +173,98 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
     };
   }
 
-  async function gapsOf(partition: Partition, chainEnd: Offset): Promise<readonly KnownGap[]> {
+  /** Where the chains of partitions end. */
+  async function chainEnds(partitions: readonly Partition[]): Promise<ReadonlyMap<Partition, Offset>> {
     const rows = await sql.query(
-      `SELECT first_offset, last_offset, received_after_ms, received_before_ms FROM ${database}.stored_gaps FINAL
-       WHERE partition = {partition:UInt32} AND flush_last_offset <= {end:Int64} ORDER BY first_offset`,
-      { partition, end: chainEnd },
+      `SELECT partition, max(chain_end) AS end FROM ${database}.stored_progress
+       WHERE partition IN {partitions:Array(UInt32)} GROUP BY partition`,
+      { partitions },
     );
-    return rows.map((row) => ({
-      firstOffset: toOffset(toNumber(row.first_offset)),
-      lastOffset: toOffset(toNumber(row.last_offset)),
-      receivedAfterMs: toNumber(row.received_after_ms),
-      receivedBeforeMs: toNumber(row.received_before_ms),
-    }));
+    const found = new Map(rows.map((row) => [toNumber(row.partition), toOffset(toNumber(row.end))]));
+    return new Map(partitions.map((partition) => [partition, found.get(partition) ?? NO_OFFSET]));
   }
+
+  /** In order, also those behind the ends of chains. */
+  async function gapsOf(partitions: readonly Partition[]): Promise<readonly SqlRow[]> {
+    return sql.query(
+      `SELECT partition, flush_last_offset, first_offset, last_offset, received_after_ms, received_before_ms FROM ${database}.stored_gaps FINAL
+       WHERE partition IN {partitions:Array(UInt32)} ORDER BY first_offset`,
+      { partitions },
+    );
+  }
+
+  /** Whether any of the sessions has a merged block. Asked before the blocks themselves: few that are watched do, and a question costs by its columns. */
+  async function isAnyMerged(names: Names): Promise<boolean> {
+    const rows = await sql.query(`SELECT 1 AS one FROM ${database}.stored_merged_blocks WHERE ${NAMED} LIMIT 1`, names);
+    return rows.length > 0;
+  }
+
+  async function mergedOf(names: Names): Promise<readonly SqlRow[]> {
+    return sql.query(`SELECT ${MERGED_BLOCK_COLUMNS} FROM ${database}.stored_merged_blocks FINAL WHERE ${NAMED}`, names);
+  }
+
+  /** Blocks of flushes, without most of those that merged ones replace. */
+  async function unmergedOf(names: Names, merged: readonly SqlRow[]): Promise<readonly SqlRow[]> {
+    const all = `SELECT ${BLOCK_COLUMNS} FROM ${database}.stored_blocks FINAL WHERE ${NAMED}`;
+    if (merged.length === 0) return sql.query(all, names);
+    const told = merged.slice(0, REPLACED_TOLD_MAX);
+    return sql.query(
+      `${all} AND NOT arrayExists((project, session, chain, first, last) -> project = project_id AND session = session_id
+         AND chain = partition AND first <= flush_last_offset AND flush_last_offset <= last,
+         {of_projects:Array(String)}, {of_sessions:Array(String)}, {chains:Array(UInt32)}, {firsts:Array(Int64)}, {lasts:Array(Int64)})`,
+      {
+        ...names,
+        of_projects: told.map((row) => String(row.project_id)),
+        of_sessions: told.map((row) => String(row.session_id)),
+        chains: told.map((row) => toNumber(row.partition)),
+        firsts: told.map((row) => toNumber(row.first_flush)),
+        lasts: told.map((row) => toNumber(row.flush_last_offset)),
+      },
+    );
+  }
+
+  async function blocksOf(lists: readonly BlockList[]): Promise<readonly SessionBlocks[]> {
+    // The chain's end first: what it covers was written before it. Then merged blocks, and of the others those that none of these
+    // replaces: so whatever part of a merge is there, each stretch of the session is answered once (CA15). A merge of which nothing was
+    // there in the beginning is not looked for later.
+    const names = namesOf(lists);
+    const partitions = [...new Set(lists.map(({ partition }) => partition))];
+    const [ends, hasMerged] = await Promise.all([chainEnds(partitions), isAnyMerged(names)]);
+    const isReached = (row: SqlRow): boolean => toNumber(row.flush_last_offset) <= (ends.get(toNumber(row.partition)) ?? NO_OFFSET);
+    const [gaps, merged] = await Promise.all([gapsOf(partitions), hasMerged ? mergedOf(names).then((rows) => rows.filter(isReached)) : []]);
+    const unmerged = (await unmergedOf(names, merged)).filter(isReached);
+    const gapsByPartition = Map.groupBy(gaps.filter(isReached), (row) => toNumber(row.partition));
+    const mergedByList = Map.groupBy(merged, listOfRow);
+    const unmergedByList = Map.groupBy(unmerged, listOfRow);
+    return Promise.all(
+      lists.map(async (list): Promise<SessionBlocks> => {
+        const own = mergedByList.get(listName(list)) ?? [];
+        const others = (unmergedByList.get(listName(list)) ?? []).filter((row) => !own.some((one) => replaces(one, row)));
+        const blocks = [...own, ...others].map(blockOfRow).toSorted((a, b) => a.flushLastOffset - b.flushLastOffset);
+        const known = (gapsByPartition.get(list.partition) ?? []).map(gapOfRow);
+        // Gaps are rare, and only they need to know how long the session lived.
+        const life = known.length > 0 ? await sessions.ask(list) : null;
+        return { chainEnd: ends.get(list.partition) ?? NO_OFFSET, blocks, gaps: gapsOfLife(known, life, blocks) };
+      }),
+    );
+  }
+
+  async function insertViews(views: readonly SessionView[]): Promise<readonly void[]> {
+    const rows = views.map(({ projectId, sessionId, watchId, viewer, startedAtMs }) => {
+      return { project_id: projectId, session_id: sessionId, watch_id: watchId, viewer, started_at_ms: startedAtMs };
+    });
+    await insert(`${database}.stored_views`, rows);
+    return [];
+  }
+
+  const sessions = new AskedTogether({ askAll: sessionsOf, nameOf, questionsMax: SESSIONS_MAX, atOnce: askedAtOnce });
+  const blockLists = new AskedTogether({ askAll: blocksOf, nameOf: listName, questionsMax: SESSIONS_MAX, atOnce: askedAtOnce });
+  const views = new AskedTogether({ askAll: insertViews, nameOf: JSON.stringify, questionsMax: VIEWS_MAX, atOnce: 1 });
 
   return {
     migrate: () => migrate(sql, at),
     progress,
-    session,
+    session: (projectId, sessionId) => sessions.ask({ projectId, sessionId }),
 
     async applyFlush(flush: Flush, flushesNext: Offset, signals: readonly SignalRow[]) {
       const { partition, lastOffset, gap } = flush;
@@ -259,30 +348,7 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
       return rows.map(sessionOfRow).toSorted((a, b) => b.startedAtMs - a.startedAtMs || (a.sessionId < b.sessionId ? -1 : 1));
     },
 
-    async blocks(projectId: string, sessionId: string, partition: Partition): Promise<SessionBlocks> {
-      // The chain's end first: what it covers was written before it. Then merged blocks, and of the others those that none of these
-      // replaces: so whatever part of a merge is there, each stretch of the session is answered once (CA15).
-      const { chainEnd } = await progress(partition);
-      const of = 'project_id = {project:String} AND session_id = {session:String} AND partition = {partition:UInt32}';
-      const params = { project: projectId, session: sessionId, partition, end: chainEnd };
-      const merged = await sql.query(
-        `SELECT ${MERGED_BLOCK_COLUMNS} FROM ${database}.stored_merged_blocks FINAL WHERE ${of} AND last_flush <= {end:Int64}`,
-        params,
-      );
-      const firsts = merged.map((row) => toNumber(row.first_flush));
-      const lasts = merged.map((row) => toNumber(row.flush_last_offset));
-      const others = await sql.query(
-        `SELECT ${BLOCK_COLUMNS} FROM ${database}.stored_blocks FINAL
-         WHERE ${of} AND flush_last_offset <= {end:Int64} AND NOT arrayExists(
-           (first, last) -> first <= flush_last_offset AND flush_last_offset <= last, {firsts:Array(Int64)}, {lasts:Array(Int64)})`,
-        { ...params, firsts, lasts },
-      );
-      const blocks = [...merged, ...others].map(blockOfRow).toSorted((a, b) => a.flushLastOffset - b.flushLastOffset);
-      const gaps = await gapsOf(partition, chainEnd);
-      // Gaps are rare, and only they need to know how long the session lived.
-      const life = gaps.length > 0 ? await session(projectId, sessionId) : null;
-      return { chainEnd, blocks, gaps: gapsOfLife(gaps, life, blocks) };
-    },
+    blocks: (projectId, sessionId, partition) => blockLists.ask({ projectId, sessionId, partition }),
 
     async mergeable({ partition, endedFromMs, endedBeforeMs, limit }: MergeableQuery) {
       if (!Number.isInteger(limit) || limit < 1 || limit > 500) throw new RangeError(`limit ${limit}`);
@@ -357,15 +423,53 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
       return rows.map(signalOfRow);
     },
 
-    async recordView(view: SessionView) {
-      const { projectId, sessionId, watchId, viewer, startedAtMs } = view;
-      await sql.insert(`${database}.stored_views`, [
-        { project_id: projectId, session_id: sessionId, watch_id: watchId, viewer, started_at_ms: startedAtMs },
-      ]);
-    },
+    recordView: (view) => views.ask(view),
 
-    close: () => sql.close(),
+    async close() {
+      await Promise.all([views.close(), blockLists.close()]);
+      // Behind the lists, which ask for sessions.
+      await sessions.close();
+      await sql.close();
+    },
   };
+}
+
+/** Sessions of a statement. Whatever project has a session of whichever name: what was not asked for is left out of the answers. */
+type Names = { readonly projects: readonly string[]; readonly sessions: readonly string[] };
+const NAMED = 'project_id IN {projects:Array(String)} AND session_id IN {sessions:Array(String)}';
+
+function namesOf(names: readonly SessionName[]): Names {
+  return {
+    projects: [...new Set(names.map(({ projectId }) => projectId))],
+    sessions: [...new Set(names.map(({ sessionId }) => sessionId))],
+  };
+}
+
+function gapOfRow(row: SqlRow): KnownGap {
+  return {
+    firstOffset: toOffset(toNumber(row.first_offset)),
+    lastOffset: toOffset(toNumber(row.last_offset)),
+    receivedAfterMs: toNumber(row.received_after_ms),
+    receivedBeforeMs: toNumber(row.received_before_ms),
+  };
+}
+
+function nameOf({ projectId, sessionId }: SessionName): string {
+  return JSON.stringify([projectId, sessionId]);
+}
+
+function listName({ projectId, sessionId, partition }: BlockList): string {
+  return JSON.stringify([projectId, sessionId, partition]);
+}
+
+function listOfRow(row: SqlRow): string {
+  return JSON.stringify([row.project_id, row.session_id, toNumber(row.partition)]);
+}
+
+/** Of rows of the same session. */
+function replaces(merged: SqlRow, row: SqlRow): boolean {
+  const flush = toNumber(row.flush_last_offset);
+  return toNumber(merged.first_flush) <= flush && flush <= toNumber(merged.flush_last_offset);
 }
 
 function progressOfRow(row: SqlRow): CatalogProgress {

@@ -3,11 +3,17 @@ export interface Placement {
   readonly database: string;
   /** How many of its latest inserts a table remembers, to leave out one that comes again; 0 where inserts carry no identity. */
   readonly rememberedInserts: number;
+  /** Questions of one kind that are worth being under way at the same time; what comes meanwhile is asked together. */
+  readonly askedAtOnce: number;
   /** Name in the server's `system.clusters`. Then statements run on all of its servers, and tables are replicated. */
   readonly cluster?: string;
 }
 
-export const IN_PROCESS: Placement = { database: 'playhead', rememberedInserts: 0 };
+/** The engine in this process runs one statement after the other. */
+export const IN_PROCESS: Placement = { database: 'playhead', rememberedInserts: 0, askedAtOnce: 1 };
+
+/** Few, so that the others of a server's connections are left to whoever writes and lists. */
+const ASKED_AT_ONCE = 3;
 
 /** More than are sent while an insert of unknown outcome is repeated, few enough to be read in no time when a server starts. */
 const REMEMBERED_INSERTS = 1000;
@@ -21,9 +27,10 @@ const REMEMBERED_INSERTS = 1000;
  */
 export function placementOnServer(database: string, cluster?: string): Placement {
   if (!/^[A-Za-z_]\w{0,63}$/.test(database)) throw new RangeError(`no name of a database: ${database}`);
-  if (cluster === undefined) return { database, rememberedInserts: REMEMBERED_INSERTS };
+  const onServer = { database, rememberedInserts: REMEMBERED_INSERTS, askedAtOnce: ASKED_AT_ONCE };
+  if (cluster === undefined) return onServer;
   if (!/^[\w.-]{1,64}$/.test(cluster)) throw new RangeError(`no name of a cluster: ${cluster}`);
-  return { database, rememberedInserts: REMEMBERED_INSERTS, cluster };
+  return { ...onServer, cluster };
 }
 
 /** What follows the name in a CREATE statement. */

@@ -20,13 +20,25 @@ const COUNT_NAMES = [
   'gaps',
 ] as const satisfies readonly (keyof SessionCounts)[];
 
-/** Columns of `stored_blocks` and `stored_merged_blocks` that `blockOfRow` reads, but for those that only one of them has. */
-const SHARED_COLUMNS = [
-  'project_id, session_id, object_key, block_offset, block_length, first_offset, last_offset',
-  'first_timestamp_ms, last_timestamp_ms, first_received_at_ms, last_received_at_ms, windows',
+/** Columns of `stored_blocks` and `stored_merged_blocks` that are numbers: in one array, because a row's names are longer than its values. */
+const NUMBER_COLUMNS = [
+  'block_offset',
+  'block_length',
+  'first_offset',
+  'last_offset',
+  'first_timestamp_ms',
+  'last_timestamp_ms',
+  'first_received_at_ms',
+  'last_received_at_ms',
+  'uploads',
+  'duplicates',
+  'rejected',
+  'bytes_received',
   ...COUNT_NAMES,
-  'uploads, duplicates, rejected, bytes_received, pages, facts, marks, frame_index',
-].join(', ');
+] as const;
+
+/** Columns of `stored_blocks` and `stored_merged_blocks` that `blockOfRow` reads, but for those that only one of them has. */
+const SHARED_COLUMNS = `project_id, session_id, partition, object_key, [${NUMBER_COLUMNS.join(', ')}] AS numbers, windows, pages, facts, marks, frame_index`;
 
 export const BLOCK_COLUMNS = `${SHARED_COLUMNS}, flush_last_offset, false AS merged`;
 export const MERGED_BLOCK_COLUMNS = `${SHARED_COLUMNS}, first_flush, last_flush AS flush_last_offset, true AS merged`;
@@ -73,23 +85,24 @@ function sharedRowOf(block: FlushBlock): SqlRow {
 }
 
 export function blockOfRow(row: SqlRow): StoredBlock {
+  const numbers = toNamed(NUMBER_COLUMNS, row.numbers);
   return {
     projectId: toText(row.project_id),
     sessionId: toText(row.session_id),
-    blockOffset: toNumber(row.block_offset),
-    blockLength: toNumber(row.block_length),
-    firstOffset: toOffset(toNumber(row.first_offset)),
-    lastOffset: toOffset(toNumber(row.last_offset)),
-    firstTimestampMs: toNumber(row.first_timestamp_ms),
-    lastTimestampMs: toNumber(row.last_timestamp_ms),
-    firstReceivedAtMs: toNumber(row.first_received_at_ms),
-    lastReceivedAtMs: toNumber(row.last_received_at_ms),
+    blockOffset: toNumber(numbers.block_offset),
+    blockLength: toNumber(numbers.block_length),
+    firstOffset: toOffset(toNumber(numbers.first_offset)),
+    lastOffset: toOffset(toNumber(numbers.last_offset)),
+    firstTimestampMs: toNumber(numbers.first_timestamp_ms),
+    lastTimestampMs: toNumber(numbers.last_timestamp_ms),
+    firstReceivedAtMs: toNumber(numbers.first_received_at_ms),
+    lastReceivedAtMs: toNumber(numbers.last_received_at_ms),
     windows: toTexts(row.windows),
-    counts: toCounts(row),
-    uploads: toNumber(row.uploads),
-    duplicates: toNumber(row.duplicates),
-    rejected: toNumber(row.rejected),
-    bytesReceived: toNumber(row.bytes_received),
+    counts: toCounts(numbers),
+    uploads: toNumber(numbers.uploads),
+    duplicates: toNumber(numbers.duplicates),
+    rejected: toNumber(numbers.rejected),
+    bytesReceived: toNumber(numbers.bytes_received),
     pages: toTexts(row.pages),
     facts: toFacts(row.facts),
     marks: fromBase64(row.marks),
@@ -214,6 +227,11 @@ function toText(value: unknown): string {
 export function toTexts(value: unknown): readonly string[] {
   if (!Array.isArray(value)) throw new TypeError(`not a list: ${String(value)}`);
   return value.map(toText);
+}
+
+function toNamed<Name extends string>(names: readonly Name[], values: unknown): Readonly<Record<Name, unknown>> {
+  if (!Array.isArray(values) || values.length !== names.length) throw new TypeError(`not ${names.length} values: ${String(values)}`);
+  return Object.fromEntries(names.map((name, at) => [name, values[at]])) as Record<Name, unknown>;
 }
 
 function toFacts(value: unknown): Readonly<Record<string, string>> {

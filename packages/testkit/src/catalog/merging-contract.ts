@@ -97,6 +97,29 @@ export function mergingRules(opened: () => CatalogUnderTest): void {
     expect((await catalog.blocks(PROJECT, 'session-a', 1)).blocks).toMatchObject([{ merged: false }]);
   });
 
+  test('[CA3] [CA15] what is asked at once, by many and of many, is what each would be answered alone', async () => {
+    const { catalog } = opened();
+    const first = [aFlushBlock('session-a', 0), aFlushBlock('session-a', 0, { projectId: 'other' }), aFlushBlock('session-b', 0)];
+    await flushed(catalog, first, [aFlushBlock('session-a', 1), aFlushBlock('session-b', 1)]);
+    const gap = { firstOffset: toOffset(0), lastOffset: toOffset(2) };
+    await catalog.applyFlush(aChainedFlush(-1, 0, 3, [aFlushBlock('session-a', 3)], { partition: 1, gap }), toOffset(1), []);
+    await merged(catalog, aNumberedMerge(1, [aMergedBlock('session-a', 0, 1), aMergedBlock('session-b', 0, 0)]));
+    const named = [PROJECT, 'other'].flatMap((project) => ['session-a', 'session-b', 'session-c'].map((id) => [project, id] as const));
+    const lists = named.flatMap(([project, id]) => [0, 1, 2].map((partition) => () => catalog.blocks(project, id, partition)));
+    const infos = named.map(
+      ([project, id]) =>
+        () =>
+          catalog.session(project, id),
+    );
+    const questions: readonly (() => Promise<unknown>)[] = [...lists, ...infos];
+    const alone: unknown[] = [];
+    for (const ask of questions) alone.push(await ask());
+    const repeated = Array.from({ length: 5 }, () => questions).flat();
+    expect(await Promise.all(repeated.map((ask) => ask()))).toEqual(Array.from({ length: 5 }, () => alone).flat());
+    expect((await catalog.blocks(PROJECT, 'session-b', 0)).blocks).toMatchObject([{ merged: true }, { merged: false }]);
+    expect((await catalog.blocks(PROJECT, 'session-a', 1)).gaps).toEqual([gap]);
+  });
+
   test('[CA15] a merge that is known before its flushes is answered as soon as the last of them is known', async () => {
     const { catalog } = opened();
     const signal = aSignalRow('session-a', 1, 0, { kind: 'click' });
