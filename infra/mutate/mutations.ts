@@ -357,6 +357,15 @@ export const MUTATIONS: readonly Mutation[] = [
       after: '.filter((block) => isSeen(block));',
     },
   ]),
+  ...notSimulated(LIFECYCLE, [
+    {
+      name: 'goodbye-found-late',
+      broken: 'a session whose last window says goodbye is over when its silence would be',
+      file: 'processors/src/lifecycle/core/lifecycle.ts',
+      before: 'if (isNewWindow || upload.goodbye || ',
+      after: 'if (isNewWindow || ',
+    },
+  ]),
   ...notSimulated(CLICKHOUSE, [
     {
       name: 'catalog-progress-first',

@@ -175,3 +175,37 @@ test('[LC1] [LC2] [LC3] [LC4] the machine agrees with the rule over any history'
     { numRuns: 500 },
   );
 });
+
+/** What happens to one of some sessions, or to our clock. Receipts may be before it, and far ahead of it. */
+const aStep = fc.record({
+  sessionId: fc.constantFrom('session-a', 'session-b', 'session-c', 'session-d'),
+  windowId: fc.constantFrom('w1', 'w2'),
+  kind: fc.constantFrom('upload', 'upload', 'upload', 'goodbye', 'started', 'ended'),
+  receivedAfterMs: fc.oneof(fc.constantFrom(0, 0, 0, 3_600_000), fc.integer({ min: -100_000, max: 200_000 })),
+  passMs: fc.oneof(fc.constantFrom(0, 0, 1_000, 5_000, 60_000), fc.integer({ min: -100_000, max: 100_000 })),
+  isLooked: fc.boolean(),
+  isTold: fc.boolean(),
+});
+
+test('[LC2] [LC6] a look finds what one at every open session would, whatever the clocks do', () => {
+  const idsOf = (ends: ReturnType<Lifecycle['over']>): readonly string[] => ends.map((end) => `${end.sessionId} ${end.reason}`).toSorted();
+  fc.assert(
+    fc.property(fc.array(aStep, { maxLength: 60 }), (some) => {
+      const lifecycle = aLifecycle();
+      let nowMs = START_MS;
+      for (const { sessionId, windowId, kind, receivedAfterMs, passMs, isLooked, isTold } of some) {
+        const receivedAtMs = nowMs + receivedAfterMs;
+        if (kind === 'started') lifecycle.fact(aSessionStarted({ sessionId, startedAtMs: receivedAtMs }));
+        else if (kind === 'ended') lifecycle.fact(aSessionEnded({ sessionId }));
+        else lifecycle.upload(anUpload({ sessionId, windowId, counter: null, goodbye: kind === 'goodbye', receivedAtMs }), false);
+        nowMs += passMs;
+        if (!isLooked) continue;
+        const everySession = new Lifecycle(BORN_MS, SETTINGS, structuredClone([...lifecycle.open()]));
+        const over = lifecycle.over(nowMs);
+        expect(idsOf(over)).toEqual(idsOf(everySession.over(nowMs)));
+        if (isTold) for (const end of over) lifecycle.fact(end);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});

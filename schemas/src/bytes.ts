@@ -1,4 +1,6 @@
 const TEXT_ENCODER = new TextEncoder();
+/** The longest text that is written character by character: its length is one byte. */
+const PLAIN_LENGTH_MAX = 0x7f;
 /** A byte order mark is a character like others: what was written comes back. */
 const TEXT_DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -89,9 +91,30 @@ export class ByteWriter {
 
   /** Varint length, then UTF-8. */
   text(value: string): void {
+    if (value.length <= PLAIN_LENGTH_MAX && this.#plain(value)) return;
     const bytes = TEXT_ENCODER.encode(value);
     this.varint(bytes.length);
     this.raw(bytes);
+  }
+
+  /** Writes a short text of ASCII, as ids are, without an array of its own. False for any other. */
+  #plain(value: string): boolean {
+    const at = this.#reserve(1 + value.length);
+    this.#bytes[at] = value.length;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code >= 0x80) {
+        this.#length = at;
+        return false;
+      }
+      this.#bytes[at + 1 + i] = code;
+    }
+    return true;
+  }
+
+  /** Begins anew, in the same buffer. */
+  clear(): void {
+    this.#length = 0;
   }
 
   /** The bytes so far: a view, valid until the next write. */

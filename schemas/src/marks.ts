@@ -67,6 +67,12 @@ export class Marks {
 
   encode(): Uint8Array {
     const writer = new ByteWriter();
+    this.write(writer);
+    return writer.bytes().slice();
+  }
+
+  /** What {@link Marks.encode} gives, behind what was written before. */
+  write(writer: ByteWriter): void {
     writer.u8(MARKS_VERSION);
     writer.varint(this.#windows.size);
     for (const [windowId, window] of this.#windows) {
@@ -81,7 +87,6 @@ export class Marks {
       writer.varint(window.uploadIds.size);
       for (const uploadId of window.uploadIds) writer.text(uploadId);
     }
-    return writer.bytes().slice();
   }
 
   /** @throws {BytesFault} for bytes that `encode` did not write */

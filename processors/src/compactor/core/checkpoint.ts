@@ -104,16 +104,18 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
   body.varint(checkpoint.sessionsNext);
   body.varint(whole(checkpoint.newestMs));
   const sessions = bySession(checkpoint);
+  const marks = new ByteWriter();
   body.varint(sessions.size);
   for (const { projectId, sessionId, known, open, ended } of sessions.values()) {
     body.text(projectId);
     body.text(sessionId);
     body.u8((known ? FLAG_MARKS : 0) | (open ? FLAG_OPEN : 0) | (ended ? FLAG_ENDED : 0));
     if (known) {
-      const marks = known.marks.encode();
+      marks.clear();
+      known.marks.write(marks);
       body.varint(whole(known.seenAtMs));
       body.varint(marks.length);
-      body.raw(marks);
+      body.raw(marks.bytes());
     }
     if (open) writeOpen(body, open);
     if (ended) body.varint(whole(ended.endedAtMs));

@@ -1,6 +1,7 @@
 import type { FlushBlock, SessionEnded, SessionFact, Upload } from '@playhead/schemas';
 import { LIMITS } from '@playhead/schemas';
 import { sessionKey } from '../../core/session-key.ts';
+import { Agenda } from './agenda.ts';
 
 /**
  * Which sessions of a partition are open, and when they are over. Rules: SPEC.md (LC...).
@@ -47,13 +48,17 @@ export class Lifecycle {
   readonly #settings: LifecycleSettings;
   readonly #open = new Map<string, OpenSession>();
   readonly #ended = new Map<string, EndedSession>();
+  /** Open sessions, by a time before which none of them can be over. */
+  readonly #agenda = new Agenda<OpenSession>();
+  /** Time of the last look. */
+  #lookedMs = Number.NEGATIVE_INFINITY;
 
   /** @param bornMs since when somebody listens: silence before it proves nothing */
   constructor(bornMs: number, settings: LifecycleSettings, open: Iterable<OpenSession> = [], ended: Iterable<EndedSession> = []) {
     this.#bornMs = bornMs;
     this.#settings = settings;
     for (const session of ended) this.#ended.set(keyOf(session), session);
-    for (const session of open) if (!this.#ended.has(keyOf(session))) this.#open.set(keyOf(session), session);
+    for (const session of open) if (!this.#ended.has(keyOf(session))) this.#add(session);
   }
 
   get openCount(): number {
@@ -76,6 +81,7 @@ export class Lifecycle {
   upload(upload: SeenUpload, duplicate: boolean): void {
     const session = this.#session(upload, upload.receivedAtMs);
     if (!session) return;
+    const isNewWindow = !session.windows.has(upload.windowId);
     const window = windowOf(session, upload.windowId, upload.receivedAtMs);
     session.lastReceivedAtMs = Math.max(session.lastReceivedAtMs, upload.receivedAtMs);
     window.lastSeenMs = Math.max(window.lastSeenMs, upload.receivedAtMs);
@@ -86,6 +92,8 @@ export class Lifecycle {
       window.goodbye = false;
       window.goodbyeCounter = null;
     }
+    // Only these can be over sooner by it: all others are over later, which is found when their time has come.
+    if (isNewWindow || upload.goodbye || this.#isAhead(upload.receivedAtMs, this.#lookedMs)) this.#agenda.put(session, 0);
   }
 
   /** A fact of `playhead.sessions` was read. */
@@ -93,6 +101,8 @@ export class Lifecycle {
     if (fact.kind === 'started') this.#session(fact, fact.startedAtMs);
     else {
       const { projectId, sessionId, endedAtMs } = fact;
+      const session = this.#open.get(keyOf(fact));
+      if (session) this.#agenda.drop(session);
       this.#open.delete(keyOf(fact));
       if (!this.#ended.has(keyOf(fact))) this.#ended.set(keyOf(fact), { projectId, sessionId, endedAtMs });
     }
@@ -107,14 +117,18 @@ export class Lifecycle {
 
   /**
    * The sessions that are over at `atMs`. They stay open until their fact was read back or told by {@link Lifecycle.fact}:
-   * a process that dies in between has ended nothing.
+   * a process that dies in between has ended nothing. Costs what may be over, and not what is open.
    *
    * @param atMs up to when everything that was uploaded has been read, Unix ms
    */
   over(atMs: number): readonly SessionEnded[] {
     const over: SessionEnded[] = [];
-    for (const session of this.#open.values()) {
+    // A clock that was set back: what was received may be ahead of it now.
+    if (atMs < this.#lookedMs) for (const session of this.#open.values()) this.#agenda.put(session, 0);
+    this.#lookedMs = atMs;
+    for (const session of this.#agenda.take(atMs)) {
       const end = this.#endOf(session, atMs);
+      this.#agenda.put(session, end.dueMs);
       if (end.dueMs > atMs) continue;
       const { projectId, sessionId, lastReceivedAtMs } = session;
       over.push({ kind: 'ended', projectId, sessionId, endedAtMs: lastReceivedAtMs, reason: end.reason });
@@ -133,13 +147,22 @@ export class Lifecycle {
   #endOf(session: OpenSession, atMs: number): { dueMs: number; reason: 'closed' | 'silence' } {
     const { sessionSilenceMs, windowGoodbyeMs } = this.#settings;
     // A receipt ahead of our clock (an ingest machine whose clock is wrong) must not keep a session open for that long.
-    const since = (ms: number): number => Math.max(this.#bornMs, ms > atMs + sessionSilenceMs ? 0 : ms);
+    const since = (ms: number): number => Math.max(this.#bornMs, this.#isAhead(ms, atMs) ? 0 : ms);
     let last: { dueMs: number; reason: 'closed' | 'silence' } | undefined;
     for (const window of session.windows.values()) {
       const dueMs = since(window.lastSeenMs) + (window.goodbye ? windowGoodbyeMs : sessionSilenceMs);
       if (last === undefined || dueMs > last.dueMs) last = { dueMs, reason: window.goodbye ? 'closed' : 'silence' };
     }
     return last ?? { dueMs: since(session.lastReceivedAtMs) + sessionSilenceMs, reason: 'silence' };
+  }
+
+  #isAhead(receivedAtMs: number, atMs: number): boolean {
+    return receivedAtMs > atMs + this.#settings.sessionSilenceMs;
+  }
+
+  #add(session: OpenSession): void {
+    this.#open.set(keyOf(session), session);
+    this.#agenda.put(session, 0);
   }
 
   /** The open session, made if it is new; undefined when it has ended: an end is never taken back. */
@@ -149,7 +172,7 @@ export class Lifecycle {
     let session = this.#open.get(key);
     if (!session) {
       session = { projectId: of.projectId, sessionId: of.sessionId, lastReceivedAtMs: seenMs, windows: new Map() };
-      this.#open.set(key, session);
+      this.#add(session);
     }
     return session;
   }
