@@ -4,10 +4,10 @@ import type { BlockStore, Catalog, EventLog, Waits } from '@playhead/ports';
  * What the roles stand on: one adapter for each port, opened when a role first asks for it. A process has only the engines that
  * its roles need, so ingest starts and works without block store and catalog.
  */
-export interface Engines {
-  log(): Promise<EventLog>;
+export interface Engines<Log extends EventLog = EventLog, Rows extends Catalog = Catalog> {
+  log(): Promise<Log>;
   blocks(): Promise<BlockStore>;
-  catalog(): Promise<Catalog>;
+  catalog(): Promise<Rows>;
   /**
    * Drops what the catalog has from the log, and opens it for whoever fills it again: what it is given may only be gathered
    * until it is asked something, or closed.
@@ -25,13 +25,13 @@ export interface OpenedEngines {
   readonly catalog?: Catalog;
 }
 
-export function enginesOf(open: {
-  readonly log: () => Promise<EventLog>;
+export function enginesOf<Log extends EventLog, Rows extends Catalog>(open: {
+  readonly log: () => Promise<Log>;
   readonly blocks: () => Promise<BlockStore>;
-  readonly catalog: () => Promise<Catalog>;
+  readonly catalog: () => Promise<Rows>;
   readonly emptyCatalog: () => Promise<Catalog>;
-}): Engines {
-  const opened: { log?: EventLog; blocks?: BlockStore; catalog?: Catalog } = {};
+}): Engines<Log, Rows> {
+  const opened: { log?: Log; blocks?: BlockStore; catalog?: Rows } = {};
   const closers: (() => Promise<void>)[] = [];
   const kept = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
     const engine = await opening;
@@ -60,4 +60,9 @@ export function watchedEngines(engines: Engines, waits: Waits): Engines {
     catalog: async () => (opened.catalog ??= waits.watched('catalog', await engines.catalog())),
     opened: () => opened,
   };
+}
+
+/** All three, opened. */
+export async function everyEngine(engines: Engines): Promise<Required<OpenedEngines>> {
+  return { log: await engines.log(), blocks: await engines.blocks(), catalog: await engines.catalog() };
 }

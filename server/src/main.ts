@@ -3,11 +3,15 @@ import type { Logger } from '@playhead/ports';
 import { sparingLogger, systemClock } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 import { DataDirectoryBusy, openDataDirectory } from './data-directory.ts';
+import type { Engines } from './engines.ts';
+import { everyEngine } from './engines.ts';
 import { openLogger } from './logging.ts';
+import { ProcessorsThread } from './processors-on-thread.ts';
 import type { ProjectsFile } from './projects-file.ts';
 import { readProjectsFile } from './projects-file.ts';
 import type { RunningServer } from './roles.ts';
 import { startRoles } from './roles.ts';
+import type { RunningProcessors } from './run-processors.ts';
 import type { Settings } from './settings.ts';
 import { helpText, readSettings, SettingFault } from './settings.ts';
 
@@ -51,14 +55,23 @@ async function start(settings: Settings, logger: Logger): Promise<{ readonly ser
   if (settings.kafkaBrokers.length > 0) {
     // Loaded where it is needed: a laptop's start does not pay for the clients of a cluster, nor the other way round.
     const { clusterEngines } = await import('./cluster-engines.ts');
+    const { runProcessors } = await import('./run-processors.ts');
     const projects = settings.projects === '' ? NO_PROJECTS : await readProjectsFile(settings.projects);
-    const server = await startRoles(settings, clusterEngines(settings, logger), projects, logger);
+    const engines = clusterEngines(settings, logger);
+    const startProcessors = async (watched: Engines): Promise<RunningProcessors> =>
+      runProcessors(settings, await everyEngine(watched), logger);
+    const server = await startRoles(settings, engines, projects, logger, startProcessors);
     return { server, place: `Kafka at ${settings.kafkaBrokers.join(', ')}` };
   }
   const data = await openDataDirectory(settings.data);
   const projects = settings.projects === '' ? data.projects : await readProjectsFile(settings.projects);
+  // Without a cluster a process has all roles.
+  const processors = new ProcessorsThread(settings, logger);
   const { embeddedEngines } = await import('./embedded-engines.ts');
-  const server = await startRoles(settings, embeddedEngines(settings, data), projects, logger);
+  const { shareEngines } = await import('./shared-engines.ts');
+  const engines = embeddedEngines(settings, data);
+  const startProcessors = async (): Promise<RunningProcessors> => processors.start(await shareEngines(engines, data));
+  const server = await startRoles(settings, engines, projects, logger, startProcessors);
   const stop = async (): Promise<void> => {
     await server.stop();
     data.release();

@@ -1,21 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerFrameworkError, answerNotFound, registerIngest } from '@playhead/ingest';
 import { registerLiveGateway } from '@playhead/live-gateway';
 import type { EventLog, Logger } from '@playhead/ports';
 import { systemClock, Waits } from '@playhead/ports';
-import { startProcessors } from '@playhead/processors';
 import { LIMITS } from '@playhead/schemas';
 import type { FastifyInstance } from 'fastify';
 import Fastify from 'fastify';
 import { openDemoShop } from './demo-shop.ts';
-import type { Engines, OpenedEngines } from './engines.ts';
-import { watchedEngines } from './engines.ts';
+import type { Engines } from './engines.ts';
+import { everyEngine, watchedEngines } from './engines.ts';
 import { registerHealth } from './health.ts';
 import type { ProjectsFile } from './projects-file.ts';
 import { projectsOf } from './projects-file.ts';
+import type { RunningProcessors } from './run-processors.ts';
 import type { Settings } from './settings.ts';
 import { registerWebApp, workspaceFolder } from './web-app.ts';
 
@@ -39,8 +38,18 @@ const REQUEST_MS_MAX = 120_000;
 const LAST_REQUESTS_MS = 5_000;
 const TRIM_INTERVAL_MS = 60 * 60 * 1000;
 
-/** Starts the roles that the settings name, each on the engines that it needs. They are closed by `stop`, and when this fails. */
-export async function startRoles(settings: Settings, given: Engines, file: ProjectsFile, logger: Logger): Promise<RunningServer> {
+/**
+ * Starts the roles that the settings name, each on the engines that it needs. They are closed by `stop`, and when this fails.
+ *
+ * @param startProcessors called where that is a role: starts them on the engines, in this thread or in another one
+ */
+export async function startRoles(
+  settings: Settings,
+  given: Engines,
+  file: ProjectsFile,
+  logger: Logger,
+  startProcessors: (engines: Engines) => Promise<RunningProcessors>,
+): Promise<RunningServer> {
   const clock = systemClock;
   const waits = new Waits(clock, logger);
   const engines = watchedEngines(given, waits);
@@ -52,21 +61,10 @@ export async function startRoles(settings: Settings, given: Engines, file: Proje
     for (const close of closers.splice(0).toReversed()) await close();
   };
   try {
-    if (settings.role.has('processors')) {
-      const { log, blocks, catalog } = await everyEngine(engines);
-      const { flushAgeMs, flushBytesMax, sessionSilenceMs, mergeAfterMs, mergeAgeMs, sweepEveryMs, sweepGraceMs } = settings;
-      const writer = `${hostname()}:${process.pid}`;
-      const processors = await startProcessors({
-        log,
-        blocks,
-        catalog,
-        clock,
-        logger,
-        writer,
-        settings: { flushAgeMs, flushBytesMax, sessionSilenceMs, mergeAfterMs, mergeAgeMs, sweepEveryMs, sweepGraceMs },
-      });
+    const processors = settings.role.has('processors') ? waits.watched('processors', await startProcessors(engines)) : undefined;
+    if (processors !== undefined) {
       closers.push(() => processors.stop());
-      closers.push(keepTrimming(log, logger));
+      closers.push(keepTrimming(await engines.log(), logger));
     }
 
     const app = Fastify({
@@ -78,7 +76,7 @@ export async function startRoles(settings: Settings, given: Engines, file: Proje
     closers.push(() => app.close());
     app.setNotFoundHandler(answerNotFound);
     app.addHook('preClose', async () => cutLate(app));
-    registerHealth(app, engines.opened(), () => draining, waits);
+    registerHealth(app, engines.opened(), () => draining, waits, processors?.waiting);
 
     const projects = projectsOf(file);
     const random = (count: number): Uint8Array => randomBytes(count);
@@ -110,10 +108,6 @@ export async function startRoles(settings: Settings, given: Engines, file: Proje
     for (const close of closers.splice(0).toReversed()) await close();
     throw error;
   }
-}
-
-async function everyEngine(engines: Engines): Promise<Required<OpenedEngines>> {
-  return { log: await engines.log(), blocks: await engines.blocks(), catalog: await engines.catalog() };
 }
 
 /** From now on requests that do not end by themselves are cut off in time, so that nobody holds up the end. */

@@ -11,6 +11,8 @@ import { sweepIncoming, writeIncoming } from './incoming.ts';
 export interface DiskBlocksOptions {
   /** A directory on a file system with hard links that tells upper from lower case; made when it is not there. */
   readonly path: string;
+  /** True in a further thread of the process: what is being written now is another thread's, and not what a crash left. Default false. */
+  readonly opened?: boolean;
 }
 
 /**
@@ -33,7 +35,7 @@ export async function openDiskBlocks(options: DiskBlocksOptions): Promise<BlockS
     await mkdir(incoming, { recursive: true });
     await syncFolder(path);
     await syncFolder(dirname(path));
-    await sweepIncoming(incoming);
+    if (options.opened !== true) await sweepIncoming(incoming);
   } catch (error) {
     throw unavailable(error);
   }

@@ -8,6 +8,8 @@ import { dropProjected } from './drop-projected.ts';
 import { IN_PROCESS } from './placement.ts';
 import type { SqlClient } from './sql-client.ts';
 import { sqlOverClickHouse } from './sql-over-clickhouse.ts';
+import type { SharedCatalog } from './thread-catalog.ts';
+import { shareSql } from './thread-catalog.ts';
 
 export interface ChdbOptions {
   /** Directory of the data; made when absent. */
@@ -20,11 +22,12 @@ export interface ChdbOptions {
  *
  * @throws {PlayheadError} `unavailable` when the directory is in use, or this process has another one open
  */
-export async function openChdbCatalog(options: ChdbOptions): Promise<Catalog> {
+export async function openChdbCatalog(options: ChdbOptions): Promise<SharedCatalog> {
   const { path, logger } = options;
-  const catalog = await migrated(clickHouseCatalog(openChdb(path)));
+  const sql = openChdb(path);
+  const catalog = await migrated(clickHouseCatalog(sql));
   logger?.info({ path }, 'catalog opened');
-  return catalog;
+  return { ...catalog, share: () => shareSql(sql) };
 }
 
 /**
@@ -55,6 +58,9 @@ type Connection = NonNullable<NonNullable<Parameters<typeof createClient>[0]>['c
  *   the engine has let go.
  * - Statements of a process run one after another, off the thread of the event loop.
  * - Worker threads share the process, so they share the engine and its one directory: test runners need processes.
+ * - A worker thread that loaded chDB takes the connections of all threads with it when it ends: the next statement of another one
+ *   crashes in the engine, whose handler of signals never returns. So one thread of a process has it, and others ask that one
+ *   (`thread-catalog.ts`).
  *
  * @param path directory of the data; made when absent
  * @throws {PlayheadError} `unavailable` when the directory is in use, or this process has another one open

@@ -3,6 +3,7 @@ import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client';
 import { PlayheadError } from '@playhead/schemas';
 import type { ServerSettings } from './server-settings.ts';
 import type { SqlClient, SqlRow } from './sql-client.ts';
+import { unicodeRow } from './unicode-row.ts';
 
 export interface SqlBinding {
   /** Resolves when the engine behind the client has let go. */
@@ -60,27 +61,6 @@ export function sqlOverClickHouse(client: ClickHouseClient, binding: SqlBinding 
       return closing;
     },
   };
-}
-
-/**
- * The row with U+FFFD for every half of a surrogate pair: a text that was cut within an emoji has one, and ClickHouse takes no row with
- * it, however often it is tried.
- */
-function unicodeRow(row: SqlRow): SqlRow {
-  return isUnicode(row) ? row : (unicodeOf(row) as SqlRow);
-}
-
-function isUnicode(value: unknown): boolean {
-  if (typeof value === 'string') return value.isWellFormed();
-  if (typeof value !== 'object' || value === null) return true;
-  return Object.entries(value).every(([name, held]) => name.isWellFormed() && isUnicode(held));
-}
-
-function unicodeOf(value: unknown): unknown {
-  if (typeof value === 'string') return value.toWellFormed();
-  if (Array.isArray(value)) return value.map(unicodeOf);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, held]) => [name.toWellFormed(), unicodeOf(held)]));
 }
 
 /** What a statement is given to notice that nobody waits for it any more. */

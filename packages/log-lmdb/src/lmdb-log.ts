@@ -1,11 +1,16 @@
-import type { EventLog, LogBatch, LogBounds, LogRecord, Membership, PartitionWork, ReadOptions, RecordCodec } from '@playhead/ports';
-import { Latch, PartitionGroups, systemClock } from '@playhead/ports';
+import type { MessagePort } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
+import type { EventLog, LogBatch, LogBounds, Membership, PartitionWork, ReadOptions, RecordCodec } from '@playhead/ports';
+import { PartitionGroups, systemClock } from '@playhead/ports';
 import type { Offset, Partition, Topic, TopicRecords } from '@playhead/schemas';
-import { LIMITS, nextOffset, PlayheadError, TOPIC_NAMES, TOPICS, toOffset } from '@playhead/schemas';
+import { LIMITS, nextOffset, PlayheadError, TOPIC_NAMES, TOPICS } from '@playhead/schemas';
 import { CommitQueue } from './commit-queue.ts';
 import type { LmdbStore } from './lmdb-store.ts';
 import { messageOf, openLmdbStore } from './lmdb-store.ts';
-import { boundsOfKeys, decodeValue, encodeValue, keyOf, LAYOUT_VERSION, offsetOf } from './record-layout.ts';
+import { firstNoteOf, LogReads } from './log-reads.ts';
+import { encodeValue, keyOf, LAYOUT_VERSION } from './record-layout.ts';
+import type { LogQuestion } from './thread-port.ts';
+import { ThreadPort } from './thread-port.ts';
 import { isTrimmed, newestOffsets, nextStep } from './trim.ts';
 
 export interface LmdbLogOptions {
@@ -20,18 +25,27 @@ export interface LmdbLogOptions {
   readonly commitTimeoutMs?: number;
 }
 
-const BATCH_BYTES_MAX = 1024 * 1024;
 const COMMIT_TIMEOUT_MS = 30_000;
+
+/** A log that other threads of the process may use, too. */
+export interface SharedEventLog extends EventLog {
+  /**
+   * Lets one more thread in, which opens the log with `openThreadLog`.
+   *
+   * @returns what to hand over to it (it has to be transferred)
+   */
+  share(): MessagePort;
+}
 
 /**
  * Opens or creates the event log of one process, in a directory.
  *
- * One process at a time: offsets are given here and readers are woken here.
+ * One process at a time, and one thread of it: offsets are given here, and readers are woken from here. Other threads get it by `share`.
  *
  * @throws {PlayheadError} `invalid_request` when the log was created with another number of partitions;
  *   `log_unavailable` when it is open already or cannot be read
  */
-export async function openLmdbLog(options: LmdbLogOptions): Promise<EventLog> {
+export async function openLmdbLog(options: LmdbLogOptions): Promise<SharedEventLog> {
   const { path, partitions } = options;
   if (!(Number.isInteger(partitions) && partitions >= 1 && partitions <= LIMITS.partitionsMax)) {
     throw new PlayheadError('invalid_request', `a log has 1 to ${LIMITS.partitionsMax} partitions, not ${partitions}`);
@@ -69,27 +83,17 @@ async function agreeOnLayout(store: LmdbStore, path: string, partitions: number)
   }
 }
 
-/** One partition of one topic. */
-interface PartitionState {
-  readonly topic: Topic;
-  readonly partition: Partition;
-  first: Offset;
-  /** Behind the last durable record: readers go up to here. */
-  next: Offset;
-  /** What the next append gets. A failed append leaves a hole. */
-  unassigned: Offset;
-  readonly latch: Latch;
-}
-
-class LmdbLog implements EventLog {
+class LmdbLog implements SharedEventLog {
   readonly partitions: number;
   readonly #store: LmdbStore;
   readonly #codec: RecordCodec;
   readonly #now: () => number;
-  readonly #states: ReadonlyMap<Topic, readonly PartitionState[]>;
+  readonly #reads: LogReads;
+  /** What the next append to a partition gets. A failed append leaves a hole. */
+  readonly #unassigned: ReadonlyMap<Topic, Offset[]>;
   readonly #queue: CommitQueue;
   readonly #groups: PartitionGroups;
-  readonly #closing = new AbortController();
+  readonly #threads = new Set<ThreadPort>();
   #trimming: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
@@ -98,89 +102,46 @@ class LmdbLog implements EventLog {
     this.#store = store;
     this.#codec = codec;
     this.#now = now;
+    this.#reads = new LogReads(store, partitions, codec);
     this.#queue = new CommitQueue((puts) => store.commit({ puts }), commitTimeoutMs);
     this.#groups = new PartitionGroups(partitions, (ms, run) => systemClock.setTimer(ms, run));
-    this.#states = new Map(
-      TOPIC_NAMES.map((topic) => [topic, Array.from({ length: partitions }, (_, partition) => stateOf(store, topic, partition))]),
+    this.#unassigned = new Map(
+      TOPIC_NAMES.map((topic) => [topic, Array.from({ length: partitions }, (_, partition) => this.#reads.bounds(topic, partition).next)]),
     );
   }
 
   async append<T extends Topic>(topic: T, partition: Partition, key: string, record: TopicRecords[T]): Promise<Offset> {
-    this.#checkOpen();
-    const state = this.#state(topic, partition);
-    const value = encodeValue(this.#now(), key, this.#codec.encode(topic, record));
-    const offset = state.unassigned;
-    state.unassigned = nextOffset(offset);
+    return this.#put(topic, partition, encodeValue(this.#now(), key, this.#codec.encode(topic, record)));
+  }
+
+  /** @param value as {@link encodeValue} makes it */
+  async #put(topic: Topic, partition: Partition, value: Buffer): Promise<Offset> {
+    this.#reads.checkOpen();
+    const offsets = this.#unassigned.get(topic) ?? [];
+    const offset = offsets[partition];
+    if (offset === undefined) throw new RangeError(`no partition ${partition} of ${this.partitions} of ${topic}`);
+    offsets[partition] = nextOffset(offset);
     await this.#queue.add({ key: keyOf(topic, partition, offset), value });
-    if (offset >= state.next) state.next = nextOffset(offset);
-    state.latch.open();
+    this.#reads.grow(topic, partition, nextOffset(offset));
+    for (const thread of this.#threads) thread.grow(topic, partition, nextOffset(offset));
     return offset;
   }
 
   async bounds(topic: Topic, partition: Partition): Promise<LogBounds> {
-    this.#checkOpen();
-    const { first, next } = this.#state(topic, partition);
-    return { first, next };
+    return this.#reads.bounds(topic, partition);
   }
 
-  async *read<T extends Topic>(topic: T, partition: Partition, from: Offset, options: ReadOptions): AsyncGenerator<LogBatch<T>> {
-    this.#checkOpen();
-    const { signal, batchBytesMax = BATCH_BYTES_MAX } = options;
-    const state = this.#state(topic, partition);
-    const ends = AbortSignal.any([signal, this.#closing.signal]);
-    let position = from;
-    while (!ends.aborted) {
-      const { first } = state;
-      if (position < first) {
-        throw new PlayheadError('position_gone', `the log begins at ${first}, asked for ${position}`, { details: { first } });
-      }
-      const batch = position < state.next ? this.#batch(topic, state, position, batchBytesMax) : undefined;
-      if (batch) {
-        position = batch.next;
-        yield batch;
-      } else await state.latch.wait(ends);
-    }
-  }
-
-  /** Reads in one go: no snapshot of LMDB outlives it, and the values are copies. Undefined when there is no record. */
-  #batch<T extends Topic>(topic: T, state: PartitionState, from: Offset, batchBytesMax: number): LogBatch<T> | undefined {
-    const records: LogRecord<T>[] = [];
-    let next = from;
-    let bytes = 0;
-    try {
-      const end = keyOf(topic, state.partition, state.next);
-      for (const { key, value } of this.#store.scan(keyOf(topic, state.partition, from), end)) {
-        if (records.length > 0 && bytes + value.length > batchBytesMax) break;
-        const offset = offsetOf(key);
-        records.push(this.#decoded(topic, offset, value));
-        next = nextOffset(offset);
-        bytes += value.length;
-        if (bytes >= batchBytesMax) break;
-      }
-    } catch (error) {
-      throw new PlayheadError('log_unavailable', `the log cannot be read: ${messageOf(error)}`, { cause: error });
-    }
-    return records.length > 0 ? { records, next } : undefined;
-  }
-
-  #decoded<T extends Topic>(topic: T, offset: Offset, value: Uint8Array): LogRecord<T> {
-    let key = '';
-    try {
-      const stored = decodeValue(value);
-      key = stored.key;
-      return { offset, key, record: this.#codec.decode(topic, stored.record) };
-    } catch (error) {
-      return { offset, key, record: null, fault: messageOf(error) };
-    }
+  read<T extends Topic>(topic: T, partition: Partition, from: Offset, options: ReadOptions): AsyncIterable<LogBatch<T>> {
+    return this.#reads.read(topic, partition, from, options);
   }
 
   async join(group: string, work: PartitionWork): Promise<Membership> {
-    this.#checkOpen();
+    this.#reads.checkOpen();
     return this.#groups.join(group, work);
   }
 
   async trim(nowMs: number): Promise<void> {
-    this.#checkOpen();
+    this.#reads.checkOpen();
     // One trim at a time: two would remove the same records.
     const trimmed = this.#trimming.then(() => this.#trimAll(nowMs));
     this.#trimming = trimmed.catch(() => undefined);
@@ -189,26 +150,36 @@ class LmdbLog implements EventLog {
 
   async #trimAll(nowMs: number): Promise<void> {
     for (const topic of TOPIC_NAMES.filter(isTrimmed)) {
-      for (const state of this.#states.get(topic) ?? []) {
-        if (state.first < state.next) await this.#trimPartition(state, nowMs);
-      }
+      for (let partition = 0; partition < this.partitions; partition++) await this.#trimPartition(topic, partition, nowMs);
     }
   }
 
-  async #trimPartition(state: PartitionState, nowMs: number): Promise<void> {
-    const { topic, partition } = state;
+  async #trimPartition(topic: Topic, partition: Partition, nowMs: number): Promise<void> {
+    if (this.#reads.closed) return;
+    const { first, next } = this.#reads.bounds(topic, partition);
+    if (first === next) return;
     const newest = TOPICS[topic].compacted ? await newestOffsets(this.#store, topic, partition) : undefined;
-    while (!this.#closing.signal.aborted) {
-      const step = nextStep(this.#store, topic, partition, state.next, nowMs, newest);
+    while (!this.#reads.closed) {
+      const step = nextStep(this.#store, topic, partition, this.#reads.bounds(topic, partition).next, nowMs, newest);
       if (!step) return;
-      // Before the records go: a reader that is still before them hears position_gone instead of missing them.
-      state.first = step.first;
       try {
-        await this.#store.commit({ removes: step.keys, notes: [{ name: firstNote(topic, partition), value: step.first }] });
+        await this.#store.commit({ removes: step.keys, notes: [{ name: firstNoteOf(topic, partition), value: step.first }] });
       } catch (error) {
         throw new PlayheadError('log_unavailable', `the log cannot be trimmed: ${messageOf(error)}`, { cause: error });
       }
     }
+  }
+
+  share(): MessagePort {
+    this.#reads.checkOpen();
+    const { port1, port2 } = new MessageChannel();
+    const answer = async (question: LogQuestion): Promise<unknown> => {
+      if (question.kind === 'trim') return this.trim(question.nowMs);
+      const { topic, partition, value } = question;
+      return this.#put(topic, partition, Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+    };
+    this.#threads.add(new ThreadPort(port1, answer, (thread) => this.#threads.delete(thread)));
+    return port2;
   }
 
   close(): Promise<void> {
@@ -217,32 +188,11 @@ class LmdbLog implements EventLog {
   }
 
   async #close(): Promise<void> {
-    this.#closing.abort();
+    this.#reads.end();
     await this.#groups.close();
     await this.#queue.drained();
     await this.#trimming;
+    for (const thread of this.#threads) thread.close();
     await this.#store.close();
   }
-
-  #checkOpen(): void {
-    if (this.#closing.signal.aborted) throw new PlayheadError('log_unavailable', 'the log is closed');
-  }
-
-  #state(topic: Topic, partition: Partition): PartitionState {
-    const state = this.#states.get(topic)?.[partition];
-    if (!state) throw new RangeError(`no partition ${partition} of ${this.partitions} of ${topic}`);
-    return state;
-  }
-}
-
-function stateOf(store: LmdbStore, topic: Topic, partition: Partition): PartitionState {
-  const { before, behind } = boundsOfKeys(topic, partition);
-  const last = store.lastKey(before, behind);
-  const first = toOffset((store.note(firstNote(topic, partition)) as number | undefined) ?? 0);
-  const next = toOffset(Math.max(first, last ? offsetOf(last) + 1 : 0));
-  return { topic, partition, first, next, unassigned: next, latch: new Latch() };
-}
-
-function firstNote(topic: Topic, partition: Partition): string {
-  return `first/${topic}/${partition}`;
 }

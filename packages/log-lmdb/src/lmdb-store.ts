@@ -5,8 +5,20 @@ import { PlayheadError } from '@playhead/schemas';
 import type { Database, RootDatabase } from 'lmdb';
 import { open } from 'lmdb';
 
+/** What readers of the log need of LMDB: ordered binary keys, reads that copy. */
+export interface LmdbReads {
+  /** Copies, in order of key, from `from` (inclusive) to `to` (exclusive). The snapshot is held while iterating, so iterate without waiting. */
+  scan(from: Buffer, to: Buffer): Iterable<{ readonly key: Buffer; readonly value: Uint8Array }>;
+  lastKey(before: Buffer, behind: Buffer): Buffer | undefined;
+  /** What is read between two waits is of one snapshot, notes as well as records. */
+  note(name: string): unknown;
+  /** What is read from now on is of a snapshot that has everything that is durable now, whichever thread wrote it. */
+  renew(): void;
+  close(): Promise<void>;
+}
+
 /**
- * What the log needs of LMDB: ordered binary keys, durable transactions, reads that copy.
+ * What the log needs: also durable transactions.
  *
  * Durability: `overlappingSync` is off, so a transaction's promise resolves after LMDB has synced data and meta page
  * (with it on, the promise would mean "visible" only, and a failed sync would never be told). Writes run on LMDB's thread.
@@ -14,14 +26,9 @@ import { open } from 'lmdb';
  * Space: the map is reserved address space, not memory or disk; LMDB doubles it when it is full. A full disk fails the
  * transaction, and it is rolled back.
  */
-export interface LmdbStore {
+export interface LmdbStore extends LmdbReads {
   /** Writes all or nothing; resolves when it is durable. Keys of `puts` are new. */
   commit(changes: Changes): Promise<void>;
-  /** Copies, in order of key, from `from` (inclusive) to `to` (exclusive). The snapshot is held while iterating, so iterate without waiting. */
-  scan(from: Buffer, to: Buffer): Iterable<{ readonly key: Buffer; readonly value: Uint8Array }>;
-  lastKey(before: Buffer, behind: Buffer): Buffer | undefined;
-  note(name: string): unknown;
-  close(): Promise<void>;
 }
 
 export interface Changes {
@@ -47,19 +54,52 @@ export async function openLmdbStore(path: string, mapBytesInitial = MAP_BYTES_IN
   openPaths.add(realPath);
   let root: RootDatabase | undefined;
   try {
-    root = open({ path: realPath, noSubdir: false, overlappingSync: false, mapSize: mapBytesInitial, maxDbs: 2 });
-    const records = root.openDB<Buffer, Buffer>({ name: 'records', keyEncoding: 'binary', encoding: 'binary' });
-    const notes = root.openDB<unknown, string>({ name: 'notes', encoding: 'json' });
-    checkAlone(root, notes, path);
+    root = open({ path: realPath, ...OPTIONS, mapSize: mapBytesInitial });
+    const databases = databasesOf(root);
+    checkAlone(root, databases.notes, path);
     await syncDirectory(realPath);
     await syncDirectory(dirname(realPath));
-    return storeOn(root, records, notes, () => openPaths.delete(realPath));
+    return { ...readsOn(root, databases, () => openPaths.delete(realPath)), ...writesOn(databases) };
   } catch (error) {
     await root?.close();
     openPaths.delete(realPath);
     if (error instanceof PlayheadError) throw error;
-    throw new PlayheadError('log_unavailable', `the log at ${path} cannot be opened: ${messageOf(error)}`, { cause: error });
+    throw unopened(path, error);
   }
+}
+
+/**
+ * Opens the store for reading in a thread of the process that has it open: LMDB gives both the same environment.
+ *
+ * @throws {PlayheadError} `log_unavailable`
+ */
+export async function openLmdbReads(path: string): Promise<LmdbReads> {
+  let root: RootDatabase | undefined;
+  try {
+    root = open({ path: realpathSync(path), ...OPTIONS, readOnly: true });
+    return readsOn(root, databasesOf(root), () => {});
+  } catch (error) {
+    await root?.close();
+    throw unopened(path, error);
+  }
+}
+
+const OPTIONS = { noSubdir: false, overlappingSync: false, maxDbs: 2 };
+
+interface Databases {
+  readonly records: Database<Buffer, Buffer>;
+  readonly notes: Database<unknown, string>;
+}
+
+function databasesOf(root: RootDatabase): Databases {
+  return {
+    records: root.openDB<Buffer, Buffer>({ name: 'records', keyEncoding: 'binary', encoding: 'binary' }),
+    notes: root.openDB<unknown, string>({ name: 'notes', encoding: 'json' }),
+  };
+}
+
+function unopened(path: string, cause: unknown): PlayheadError {
+  return new PlayheadError('log_unavailable', `the log at ${path} cannot be opened: ${messageOf(cause)}`, { cause });
 }
 
 /**
@@ -89,7 +129,29 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function storeOn(root: RootDatabase, records: Database<Buffer, Buffer>, notes: Database<unknown, string>, closed: () => void): LmdbStore {
+function readsOn(root: RootDatabase, { records, notes }: Databases, closed: () => void): LmdbReads {
+  return {
+    *scan(from, to) {
+      for (const { key, value } of records.getRange({ start: from, end: to })) yield { key, value };
+    },
+
+    lastKey(before, behind) {
+      for (const key of records.getKeys({ start: behind, end: before, reverse: true, limit: 1 })) return key;
+      return undefined;
+    },
+
+    note: (name) => notes.get(name),
+
+    renew: () => root.resetReadTxn(),
+
+    async close() {
+      await root.close();
+      closed();
+    },
+  };
+}
+
+function writesOn({ records, notes }: Databases): Pick<LmdbStore, 'commit'> {
   return {
     // All writes of one event turn share a transaction (LMDB's event turn batching).
     async commit(changes) {
@@ -104,22 +166,6 @@ function storeOn(root: RootDatabase, records: Database<Buffer, Buffer>, notes: D
       } catch (error) {
         throw await causeOf(error);
       }
-    },
-
-    *scan(from, to) {
-      for (const { key, value } of records.getRange({ start: from, end: to })) yield { key, value };
-    },
-
-    lastKey(before, behind) {
-      for (const key of records.getKeys({ start: behind, end: before, reverse: true, limit: 1 })) return key;
-      return undefined;
-    },
-
-    note: (name) => notes.get(name),
-
-    async close() {
-      await root.close();
-      closed();
     },
   };
 }

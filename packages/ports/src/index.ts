@@ -8,5 +8,6 @@ export * from './partition-groups.ts';
 export * from './pause.ts';
 export * from './runtime.ts';
 export * from './sparing-logger.ts';
+export * from './thread-calls.ts';
 export * from './turns.ts';
 export * from './waits.ts';

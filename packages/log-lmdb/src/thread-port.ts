@@ -1,0 +1,46 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ThreadAnswers } from '@playhead/ports';
+import { answerThread } from '@playhead/ports';
+import type { Offset, Partition, Topic } from '@playhead/schemas';
+
+/** What another thread asks of the one that writes the log: the offset of an append, or nothing, is the answer. */
+export type LogQuestion =
+  | { readonly kind: 'append'; readonly topic: Topic; readonly partition: Partition; readonly value: Uint8Array }
+  | { readonly kind: 'trim'; readonly nowMs: number };
+
+/** What it hears: partitions whose records up to `next` (exclusive) are durable. */
+export type LogNews = readonly Grown[];
+
+interface Grown {
+  readonly topic: Topic;
+  readonly partition: Partition;
+  readonly next: Offset;
+}
+
+/** The writing thread's end of a port to another thread. */
+export class ThreadPort {
+  readonly #answers: ThreadAnswers;
+  /** What is to be told, by topic and partition. */
+  readonly #grown = new Map<string, Grown>();
+
+  constructor(port: MessagePort, answer: (question: LogQuestion) => Promise<unknown>, closed: (port: ThreadPort) => void) {
+    this.#answers = answerThread(port, answer, () => closed(this));
+  }
+
+  /** Told in this turn of the event loop: what became durable by one commit in one message. */
+  grow(topic: Topic, partition: Partition, next: Offset): void {
+    if (this.#grown.size === 0) queueMicrotask(() => this.#tell());
+    const name = `${topic} ${partition}`;
+    const known = this.#grown.get(name);
+    if (known === undefined || known.next < next) this.#grown.set(name, { topic, partition, next });
+  }
+
+  close(): void {
+    this.#answers.close();
+  }
+
+  #tell(): void {
+    this.#answers.tell([...this.#grown.values()] satisfies LogNews);
+    this.#grown.clear();
+  }
+}
