@@ -678,11 +678,11 @@ export const DECODERS: readonly Decoder[] = [
   {
     name: 'lmdb-value',
     covers: ['packages/log-lmdb/src/record-layout.ts decodeValue'],
-    samples: samplesOf([new Uint8Array(encodeValue(NOW_MS, SESSION_ID, textBytes('record')))]),
+    samples: samplesOf([new Uint8Array(encodeValue(NOW_MS, SESSION_ID, (room) => concat(new Uint8Array(room), textBytes('record'))))]),
     decode: decodeValue,
     faults: [BytesFault],
     memoryMax: perByte(4),
-    nasty: (bytes) => [new Uint8Array(encodeValue(NOW_MS, 'k'.repeat(Math.min(bytes, 65_535)), new Uint8Array(bytes)))],
+    nasty: (bytes) => [new Uint8Array(encodeValue(NOW_MS, 'k'.repeat(Math.min(bytes, 65_535)), (room) => new Uint8Array(room + bytes)))],
   },
   {
     name: 'checkpoint',

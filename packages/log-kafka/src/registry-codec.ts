@@ -64,10 +64,10 @@ class RegistryCodec implements RecordCodec {
     for (const [topic, id] of ids) this.#readers.set(nameOf(topic, id), avroReader(topic));
   }
 
-  encode<T extends Topic>(topic: T, record: TopicRecords[T]): Uint8Array {
-    const bytes = encodeAvro(topic, record, HEADER_BYTES);
-    bytes[0] = MAGIC;
-    viewOf(bytes).setUint32(1, this.#ids.get(topic) ?? 0);
+  encode<T extends Topic>(topic: T, record: TopicRecords[T], roomBytes = 0): Uint8Array {
+    const bytes = encodeAvro(topic, record, roomBytes + HEADER_BYTES);
+    bytes[roomBytes] = MAGIC;
+    viewOf(bytes).setUint32(roomBytes + 1, this.#ids.get(topic) ?? 0);
     return bytes;
   }
 

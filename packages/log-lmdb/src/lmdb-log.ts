@@ -111,7 +111,8 @@ class LmdbLog implements SharedEventLog {
   }
 
   async append<T extends Topic>(topic: T, partition: Partition, key: string, record: TopicRecords[T]): Promise<Offset> {
-    return this.#put(topic, partition, encodeValue(this.#now(), key, this.#codec.encode(topic, record)));
+    const value = encodeValue(this.#now(), key, (roomBytes) => this.#codec.encode(topic, record, roomBytes));
+    return this.#put(topic, partition, value);
   }
 
   /** @param value as {@link encodeValue} makes it */

@@ -52,17 +52,18 @@ export function boundsOfKeys(topic: Topic, partition: Partition): { before: Buff
 
 /**
  * @param appendedAtMs Unix ms
+ * @param encode the record, behind as many bytes as it is told: a large one is not copied to get its header
  * @throws {RangeError} for a key of more than 65535 bytes
  */
-export function encodeValue(appendedAtMs: number, key: string, record: Uint8Array): Buffer {
+export function encodeValue(appendedAtMs: number, key: string, encode: (roomBytes: number) => Uint8Array): Buffer {
   const keyBytes = Buffer.byteLength(key);
   if (keyBytes > RECORD_KEY_BYTES_MAX) throw new RangeError(`a record's key has ${keyBytes} bytes`);
-  const value = Buffer.allocUnsafeSlow(HEADER_BYTES + keyBytes + record.length);
+  const { buffer, byteOffset, byteLength } = encode(HEADER_BYTES + keyBytes);
+  const value = Buffer.from(buffer, byteOffset, byteLength);
   value.writeUInt8(LAYOUT_VERSION, 0);
   value.writeUIntBE(Math.min(Math.max(0, Math.floor(appendedAtMs)), 2 ** 48 - 1), 1, 6);
   value.writeUInt16BE(keyBytes, 7);
   value.write(key, HEADER_BYTES);
-  value.set(record, HEADER_BYTES + keyBytes);
   return value;
 }
 

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { EventLog, LogBatch, LogBounds, Membership, PartitionWork, ReadOptions, RecordCodec } from '@playhead/ports';
 import { PartitionGroups, systemClock, ThreadCalls } from '@playhead/ports';
 import type { Offset, Partition, Topic, TopicRecords } from '@playhead/schemas';
+import { nextOffset } from '@playhead/schemas';
 import type { LmdbReads } from './lmdb-store.ts';
 import { openLmdbReads } from './lmdb-store.ts';
 import { LogReads } from './log-reads.ts';
@@ -48,17 +49,26 @@ class ThreadLog implements EventLog {
     this.#now = now;
     this.#reads = new LogReads(store, partitions, codec);
     this.#writer = new ThreadCalls(port, 'log_unavailable', (news) => {
-      // What is told is in the store, and has to be found there.
-      store.renew();
-      for (const { topic, partition, next } of news) this.#reads.grow(topic, partition, next);
+      for (const { topic, partition, next } of news) this.#grow(topic, partition, next);
     });
     this.#groups = new PartitionGroups(partitions, (ms, run) => systemClock.setTimer(ms, run));
   }
 
   async append<T extends Topic>(topic: T, partition: Partition, key: string, record: TopicRecords[T]): Promise<Offset> {
     this.#reads.checkOpen();
-    const value = encodeValue(this.#now(), key, this.#codec.encode(topic, record));
-    return (await this.#writer.ask({ kind: 'append', topic, partition, value }, [value.buffer as ArrayBuffer])) as Offset;
+    const value = encodeValue(this.#now(), key, (roomBytes) => this.#codec.encode(topic, record, roomBytes));
+    // A buffer that Node shares among small ones cannot be handed over, and would be copied whole.
+    const alone = value.length === value.buffer.byteLength ? value : new Uint8Array(value);
+    const offset = (await this.#writer.ask({ kind: 'append', topic, partition, value: alone }, [alone.buffer as ArrayBuffer])) as Offset;
+    // Before the news of it comes.
+    this.#grow(topic, partition, nextOffset(offset));
+    return offset;
+  }
+
+  #grow(topic: Topic, partition: Partition, next: Offset): void {
+    // What is durable is in the store, and has to be found there.
+    this.#store.renew();
+    this.#reads.grow(topic, partition, next);
   }
 
   async bounds(topic: Topic, partition: Partition): Promise<LogBounds> {

@@ -17,6 +17,9 @@ interface Grown {
   readonly next: Offset;
 }
 
+/** How often another thread is told: under load a message for each commit would cost as much as the commit. */
+const NEWS_EVERY_MS = 5;
+
 /** The writing thread's end of a port to another thread. */
 export class ThreadPort {
   readonly #answers: ThreadAnswers;
@@ -27,9 +30,9 @@ export class ThreadPort {
     this.#answers = answerThread(port, answer, () => closed(this));
   }
 
-  /** Told in this turn of the event loop: what became durable by one commit in one message. */
+  /** Told soon, together with what else becomes durable until then. */
   grow(topic: Topic, partition: Partition, next: Offset): void {
-    if (this.#grown.size === 0) queueMicrotask(() => this.#tell());
+    if (this.#grown.size === 0) setTimeout(() => this.#tell(), NEWS_EVERY_MS).unref();
     const name = `${topic} ${partition}`;
     const known = this.#grown.get(name);
     if (known === undefined || known.next < next) this.#grown.set(name, { topic, partition, next });

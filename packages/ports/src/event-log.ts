@@ -76,7 +76,8 @@ export interface Membership {
 
 /** Bytes of a record. One process uses plain Avro, a cluster the Confluent wire format; adapters do not care. */
 export interface RecordCodec {
-  encode<T extends Topic>(topic: T, record: TopicRecords[T]): Uint8Array;
+  /** @param roomBytes the record's bytes follow as many that are the caller's. Default 0. */
+  encode<T extends Topic>(topic: T, record: TopicRecords[T], roomBytes?: number): Uint8Array;
   /** @throws for bytes that are not a record of the topic. `body`-like fields may be views into `bytes`. */
   decode<T extends Topic>(topic: T, bytes: Uint8Array): TopicRecords[T];
 

@@ -244,11 +244,12 @@ const READERS: ReadonlyMap<number, Readers> = new Map(
 /** Encodes and decodes the records of every topic. */
 export const avroCodec = {
   /**
+   * @param roomBytes the record's bytes follow as many that are the caller's
    * @throws {Error} for a record that is not of the schema: a missing field, a fraction where a whole number belongs
    */
-  encode<T extends Topic>(topic: T, record: TopicRecords[T]): Uint8Array {
-    const bytes = encodeAvro(topic, record, VERSION_BYTES);
-    bytes[0] = RECORDS_VERSION;
+  encode<T extends Topic>(topic: T, record: TopicRecords[T], roomBytes = 0): Uint8Array {
+    const bytes = encodeAvro(topic, record, roomBytes + VERSION_BYTES);
+    bytes[roomBytes] = RECORDS_VERSION;
     return bytes;
   },
 

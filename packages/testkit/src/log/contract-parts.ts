@@ -22,9 +22,9 @@ export function contractCodec(): ContractCodec {
     get decoded() {
       return decoded;
     },
-    encode(topic, record) {
-      if ('uploadId' in record && record.uploadId === UNDECODABLE) return Uint8Array.of(0xba, 0xad);
-      return serialize({ topic, record });
+    encode(topic, record, roomBytes = 0) {
+      const undecodable = 'uploadId' in record && record.uploadId === UNDECODABLE;
+      return Buffer.concat([Buffer.alloc(roomBytes), undecodable ? Uint8Array.of(0xba, 0xad) : serialize({ topic, record })]);
     },
     decode<T extends Topic>(topic: T, bytes: Uint8Array): TopicRecords[T] {
       decoded += 1;
