@@ -8,6 +8,7 @@ import type { ControlMessage, EndReason, Frame, Offset, PositionedFrame, Session
 import { CLOSE_CODES, comparePositions, encodeFramesMessage, formatPosition, NO_COUNTS, parsePosition, toOffset } from '@playhead/schemas';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
+import { keyframeJoin } from './keyframe-join.ts';
 
 /**
  * A server that speaks the read API and the stream from memory: what the player is tried against where no whole Playhead
@@ -29,6 +30,8 @@ interface StoredUpload {
 export class FixtureSession {
   info: SessionInfo;
   readonly uploads: StoredUpload[] = [];
+  /** All connections, and those of them that are at the live edge. */
+  readonly connections = new Set<WebSocket>();
   readonly sockets = new Set<WebSocket>();
   /** `from` of every join, in order. */
   readonly joins: string[] = [];
@@ -36,6 +39,9 @@ export class FixtureSession {
   gaps: { readonly firstOffset: Offset; readonly lastOffset: Offset }[] = [];
   /** How many uploads are in blocks. */
   storedUploads = 0;
+  /** A stream from the start gets so many uploads, then nothing before `release`. */
+  heldBehind = Number.POSITIVE_INFINITY;
+  readonly #held: (() => void)[] = [];
   #nextOffset = 100;
 
   constructor(info: SessionInfo) {
@@ -76,10 +82,26 @@ export class FixtureSession {
     for (const socket of this.sockets) socket.send(JSON.stringify(message));
   }
 
+  beat(): void {
+    const lastReceivedAtMs = this.uploads.at(-1)?.receivedAtMs ?? 0;
+    const beat: ControlMessage = { type: 'heartbeat', serverTimeMs: Date.now(), lastReceivedAtMs };
+    for (const socket of this.connections) socket.send(JSON.stringify(beat));
+  }
+
   end(reason: EndReason): void {
     this.info = { ...this.info, live: false, endedAtMs: Date.now(), endReason: reason };
     this.control({ type: 'ended', reason, endedAtMs: Date.now() });
     this.control({ type: 'state', state: 'ended' });
+  }
+
+  /** Calls back when history may be sent as a whole. */
+  whenReleased(run: () => void): void {
+    this.#held.push(run);
+  }
+
+  release(): void {
+    this.heldBehind = Number.POSITIVE_INFINITY;
+    for (const run of this.#held.splice(0)) run();
   }
 
   /** Everything so far is in blocks. */
@@ -89,7 +111,7 @@ export class FixtureSession {
 
   /** Cuts all connections, as a network does. */
   drop(): void {
-    for (const socket of this.sockets) socket.terminate();
+    for (const socket of this.connections) socket.terminate();
   }
 
   frame(position: string): PositionedFrame | undefined {
@@ -117,7 +139,7 @@ export async function startFixtureServer(port = 0): Promise<FixtureServer> {
   const sockets = new WebSocketServer({ noServer: true });
   const heartbeat = setInterval(() => {
     for (const session of fixture.sessions.values()) {
-      session.control({ type: 'heartbeat', serverTimeMs: Date.now(), lastReceivedAtMs: session.uploads.at(-1)?.receivedAtMs ?? 0 });
+      session.beat();
     }
   }, 500);
 
@@ -210,21 +232,31 @@ function joinLive(session: FixtureSession, from: string, viewer: WebSocket): voi
   tell({ type: 'welcome', version: 1, session: session.info, serverTimeMs: Date.now() });
   tell({ type: 'state', state: from === 'start' || from === 'keyframe' ? 'replaying' : 'catching-up' });
   const after = parsePosition(from);
-  let uploads = session.uploads.map(({ frames }) => ({
-    receivedAtMs: 0,
-    sentAtMs: 0,
-    frames: frames.filter((frame) => !after || comparePositions(frame.position, after) > 0),
-  }));
-  if (from === 'keyframe') {
-    const at = uploads.findLastIndex((upload) => upload.frames.some((frame) => frame.keyframe));
-    uploads = uploads.slice(Math.max(0, at));
-  }
-  for (const upload of uploads) if (upload.frames.length > 0) viewer.send(encodeFramesMessage(upload));
-  const { endReason, endedAtMs } = session.info;
-  if (endedAtMs !== null) tell({ type: 'ended', reason: endReason ?? 'silence', endedAtMs });
-  tell({ type: 'state', state: endedAtMs === null ? 'live' : 'ended' });
-  session.sockets.add(viewer);
-  viewer.on('close', () => session.sockets.delete(viewer));
+  const wanted = new Set(from === 'keyframe' ? keyframeJoin(session.uploads.flatMap(({ frames }) => frames)) : []);
+  const isWanted = (frame: PositionedFrame): boolean =>
+    from === 'keyframe' ? wanted.has(frame) : after === undefined || comparePositions(frame.position, after) > 0;
+  const send = (uploads: readonly StoredUpload[]): void => {
+    for (const upload of uploads) {
+      const frames = upload.frames.filter(isWanted);
+      if (frames.length > 0) viewer.send(encodeFramesMessage({ receivedAtMs: 0, sentAtMs: 0, frames }));
+    }
+  };
+  const goOn = (): void => {
+    send(session.uploads.slice(sent));
+    const { endReason, endedAtMs } = session.info;
+    if (endedAtMs !== null) tell({ type: 'ended', reason: endReason ?? 'silence', endedAtMs });
+    tell({ type: 'state', state: endedAtMs === null ? 'live' : 'ended' });
+    session.sockets.add(viewer);
+  };
+  const sent = from === 'start' ? Math.min(session.heldBehind, session.uploads.length) : 0;
+  send(session.uploads.slice(0, sent));
+  session.connections.add(viewer);
+  viewer.on('close', () => {
+    session.connections.delete(viewer);
+    session.sockets.delete(viewer);
+  });
+  if (from === 'start' && session.heldBehind < Number.POSITIVE_INFINITY) session.whenReleased(goOn);
+  else goOn();
 }
 
 function listing(session: FixtureSession): unknown {

@@ -152,6 +152,102 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     expect(on.items).toEqual(numbered(on.items.length));
   });
 
+  /** A live page of 40 minutes with a keyframe every 4, and 3 items a minute; the list begins anew with each keyframe. */
+  function longPage(sessionId: string, startMs: number): void {
+    session = server.add(sessionId, { startedAtMs: startMs });
+    for (let part = 0; part < 10; part++) {
+      const atMs = startMs + part * 240_000;
+      const items = Array.from({ length: 12 }, (_, index) => countingItem(atMs + 10_000 + index * 20_000, index));
+      session.append('window-1', [countingPage(atMs), signalFrame(atMs + 5_000, { kind: 'click', text: `part ${part}` })]);
+      for (const item of items) session.append('window-1', [item]);
+    }
+  }
+  const LONG_MS = 2_400_000;
+  const marksOfParts = (): Promise<number> => page.locator('button.signal.click').count();
+  const isLoading = (): Promise<boolean> => page.getByText('Loading this part of the session…').isVisible();
+  const isComing = (): Promise<boolean> => page.locator('playhead-timeline .absent').isVisible();
+
+  describe('who clicks a session of a long time', () => {
+    test('sees its live edge before history has come; the timeline has its length, and no gap is told that is none', async () => {
+      longPage('session-long', Date.now() - LONG_MS);
+      session.heldBehind = 30;
+      await page.goto(`${server.url}/sessions/session-long`);
+      const seen = await until(({ state, items }) => state === 'live' && items.length === 12);
+      expect(seen.items).toEqual(numbered(12));
+      expect(Math.abs(seen.timeMs - LONG_MS)).toBeLessThan(30_000);
+      await vi.waitFor(() => expect(session.joins).toEqual(['keyframe', 'start']));
+      await vi.waitFor(async () => expect(await marksOfParts()).toBe(4));
+      expect(await isComing()).toBe(true);
+      expect(await gaps()).toEqual([]);
+      session.append('window-1', [countingItem(Date.now(), 12)]);
+      await until(({ items }) => items.length === 13);
+      session.release();
+      await vi.waitFor(async () => expect(await marksOfParts()).toBe(10));
+      await vi.waitFor(async () => expect(await isComing()).toBe(false));
+      const after = await until(({ state }) => state === 'live');
+      expect(after.items).toEqual(numbered(13));
+      expect(await gaps()).toEqual([]);
+      // Met where the edge begins: history is not read further.
+      await vi.waitFor(() => expect(session.connections.size).toBe(1));
+      expect(after.faults).toBe(0);
+      expect(said).toEqual([]);
+    });
+
+    test('and scrubs back sees what was there: at once where it has come, else as soon as it has', async () => {
+      longPage('session-long-ago', Date.now() - LONG_MS);
+      session.heldBehind = 30;
+      await page.goto(`${server.url}/sessions/session-long-ago`);
+      await until(({ state, items }) => state === 'live' && items.length === 12);
+      await vi.waitFor(async () => expect(await marksOfParts()).toBe(4));
+      await stand(240_000 + 75_000);
+      expect((await until(({ items }) => items.length === 4)).items).toEqual(numbered(4));
+      expect(await isLoading()).toBe(false);
+      await stand(5 * 240_000 + 95_000);
+      await vi.waitFor(async () => expect(await isLoading()).toBe(true));
+      // It does not run on over what cannot be seen yet.
+      await page.keyboard.press('Space');
+      await until(({ timeMs, state }) => timeMs === 5 * 240_000 + 95_000 && state === 'replaying');
+      session.release();
+      expect((await until(({ items }) => items.length === 5)).items).toEqual(numbered(5));
+      await vi.waitFor(async () => expect(await isLoading()).toBe(false));
+      await until(({ timeMs }) => timeMs > 5 * 240_000 + 95_200);
+      await page.keyboard.press('l');
+      expect((await until(({ items, state }) => state !== 'replaying' && items.length === 12)).items).toEqual(numbered(12));
+    });
+
+    test('keeps what came of history when both connections are lost, and gets the rest once', async () => {
+      longPage('session-long-torn', Date.now() - LONG_MS);
+      session.heldBehind = 60;
+      await page.goto(`${server.url}/sessions/session-long-torn`);
+      await until(({ state, items }) => state === 'live' && items.length === 12);
+      await vi.waitFor(async () => expect(await marksOfParts()).toBe(6));
+      session.drop();
+      await vi.waitFor(() => expect(session.joins.length).toBe(4), { timeout: 10_000 });
+      expect(session.joins.slice(2)).toEqual([expect.stringMatching(/^\d+\.\d+$/), expect.stringMatching(/^\d+\.\d+$/)]);
+      await vi.waitFor(async () => expect(await marksOfParts()).toBe(10));
+      await stand(7 * 240_000 + 35_000);
+      expect((await until(({ items }) => items.length === 2)).items).toEqual(numbered(2));
+      expect((await until(({ state }) => state === 'paused')).faults).toBe(0);
+    });
+
+    test('that ends while its history is on its way, sees the end and then all of it', async () => {
+      longPage('session-long-ends', Date.now() - LONG_MS);
+      session.heldBehind = 30;
+      await page.goto(`${server.url}/sessions/session-long-ends`);
+      await until(({ state, items }) => state === 'live' && items.length === 12);
+      await vi.waitFor(() => expect(session.joins).toEqual(['keyframe', 'start']));
+      session.end('closed');
+      const ended = await until(({ state }) => state === 'ended');
+      expect(ended.text).toBe('Ended · the visitor left');
+      expect(ended.items).toEqual(numbered(12));
+      session.release();
+      await vi.waitFor(async () => expect(await marksOfParts()).toBe(10));
+      await stand(15_000);
+      expect((await until(({ timeMs, items }) => timeMs === 15_000 && items.length === 1)).items).toEqual(numbered(1));
+      expect(await gaps()).toEqual([]);
+    });
+  });
+
   test('End shows the last moment of a session that is over, also while its history is still coming', async () => {
     const now = Date.now();
     session = server.add('session-over', { startedAtMs: now - 90_000, endedAtMs: now, endReason: 'told' });
@@ -168,11 +264,10 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     await countLive();
     const before = await until(({ state, items }) => state === 'live' && items.length > 4);
     session.drop();
-    await vi.waitFor(() => expect(session.joins.length).toBeGreaterThan(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(session.joins.length).toBeGreaterThan(2), { timeout: 10_000 });
     const after = await until(({ state, items }) => state === 'live' && items.length > before.items.length + 8);
     expect(after.items).toEqual(numbered(after.items.length));
-    expect(session.joins[0]).toBe('start');
-    expect(session.joins[1]).toMatch(/^\d+\.\d+$/);
+    expect(session.joins).toEqual(['keyframe', 'start', expect.stringMatching(/^\d+\.\d+$/)]);
     expect(after.faults).toBe(0);
   });
 
@@ -197,7 +292,7 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     expect(await windows()).toEqual([null, 1]);
     // Cut off between two parts: the stream goes on behind the last one.
     session.drop();
-    await vi.waitFor(() => expect(session.joins.length).toBeGreaterThan(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(session.joins.length).toBeGreaterThan(2), { timeout: 10_000 });
     await until(({ state }) => state === 'live' || state === 'idle');
     parts.slice(-1).forEach(send);
     send(countingItem(now - 8_000, 0));

@@ -13,6 +13,9 @@ import { SessionFeed } from './session-feed.ts';
 import { listStyles } from './session-list-styles.ts';
 import { deviceText, faultsOf, nameOf, pagesOf, pressesOf, shortId, sourceIcon, sourceText } from './session-words.ts';
 
+// Made once: to make one takes a millisecond, and the list is drawn every second.
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' });
+
 /** All sessions, live ones first. */
 export class SessionListPage extends LitElement {
   static override properties = {
@@ -131,7 +134,7 @@ export class SessionListPage extends LitElement {
           <span class="sub">${[device || sourceText(session.source), session.userId === '' ? '' : shortId(session.sessionId), lastPage(session)].filter(Boolean).join(' · ')}</span>
         </span>
       </span>
-      <span class="started" role="cell" title=${new Date(session.startedAtMs).toLocaleString()}>${agoText(session.startedAtMs, this.now)}</span>
+      <span class="started" role="cell" title=${FULL.format(session.startedAtMs)}>${agoText(session.startedAtMs, this.now)}</span>
       <span class="right num duration" role="cell">${clockText(duration)}</span>
       ${countCell(pagesOf(session), 'page')} ${countCell(pressesOf(session), 'click')} ${countCell(faultsOf(session), 'error', 'bad')}
     </a>`;

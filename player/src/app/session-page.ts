@@ -1,6 +1,7 @@
 import type { SessionInfo } from '@playhead/schemas';
 import type { TemplateResult } from 'lit';
 import { html, LitElement, nothing } from 'lit';
+import { guard } from 'lit/directives/guard.js';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Gap } from '../core/gaps.ts';
 import { isAbsence } from '../core/gaps.ts';
@@ -18,6 +19,10 @@ import { sessionPageStyles } from './session-page-styles.ts';
 import { deviceText, faultsOf, nameOf, pagesOf, pressesOf, sourceText } from './session-words.ts';
 
 const LISTED_MAX = 500;
+// Made once: to make one takes a millisecond, and the page is drawn ten times a second.
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' });
+const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
+const MINUTE = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
 /** One session: the player, what is known of the session, and its signals. */
 export class SessionPage extends LitElement {
@@ -45,7 +50,9 @@ export class SessionPage extends LitElement {
         session-id=${this.sessionId}
         @playhead-change=${(event: CustomEvent<ReplayView>) => {
           this.view = event.detail;
-          document.title = `${event.detail.session ? nameOf(event.detail.session) : 'Session'} · Playhead`;
+          const title = `${event.detail.session ? nameOf(event.detail.session) : 'Session'} · Playhead`;
+          // Each setting costs, also to what it is.
+          if (document.title !== title) document.title = title;
         }}
       ></playhead-player>
       <aside>
@@ -70,9 +77,8 @@ export class SessionPage extends LitElement {
     const viewport = session.facts['viewport']?.replace(/^(\d+)x(\d+)$/, '$1 × $2');
     return html`<section class="facts">
       <h1>${nameOf(session)}</h1>
-      <p class="when" title=${new Date(session.startedAtMs).toLocaleString()}>
-        ${new Date(session.startedAtMs).toLocaleDateString(undefined, { day: 'numeric', month: 'short', year: 'numeric' })},
-        ${new Date(session.startedAtMs).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })} · ${agoText(session.startedAtMs, Date.now())}
+      <p class="when" title=${FULL.format(session.startedAtMs)}>
+        ${DAY.format(session.startedAtMs)}, ${MINUTE.format(session.startedAtMs)} · ${agoText(session.startedAtMs, Date.now())}
       </p>
       <div class="tiles">
         ${tile(pages, 'page')} ${tile(clicks, 'click')} ${tile(faults, 'error', faults > 0)}
@@ -138,18 +144,26 @@ export class SessionPage extends LitElement {
   #signals(view: ReplayView): TemplateResult {
     const marks = view.marks.slice(-LISTED_MAX);
     const current = marks.findLastIndex((mark) => mark.timestampMs <= view.timeMs);
+    const nothingYet = view.absent
+      ? 'What happened so far is on its way.'
+      : view.live
+        ? 'Clicks, pages and errors appear here as they happen.'
+        : 'None in this session.';
     return html`<section class="signals">
       <h2>Signals <span class="count num">${view.marks.length}</span></h2>
       ${
         marks.length === 0
-          ? html`<p class="nothing">${view.live ? 'Clicks, pages and errors appear here as they happen.' : 'None in this session.'}</p>`
-          : html`<ol>
-            ${repeat(
-              marks,
-              (mark) => `${mark.position.offset}.${mark.position.index}.${mark.kind}`,
-              (mark, index) => this.#mark(view, mark, index === current),
-            )}
-          </ol>`
+          ? html`<p class="nothing">${nothingYet}</p>`
+          : guard(
+              [view.marks.length, marks[0], current, view.startMs],
+              () => html`<ol>
+                ${repeat(
+                  marks,
+                  (mark) => `${mark.position.offset}.${mark.position.index}.${mark.kind}`,
+                  (mark, index) => this.#mark(view, mark, index === current),
+                )}
+              </ol>`,
+            )
       }
     </section>`;
   }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Extent, PlaybackClock } from './clock.ts';
 import { advance, behindMs, FOLLOW, followRate, goLive, pause, play, seek, setSpeed, startClock } from './clock.ts';
 
-const over: Extent = { startMs: 1_000, endMs: 61_000, live: false, loading: false, edgeMs: null, skip: [] };
+const over: Extent = { startMs: 1_000, endMs: 61_000, live: false, loading: false, absent: null, edgeMs: null, skip: [] };
 const live: Extent = { ...over, live: true, edgeMs: 61_500 };
 
 describe('the playback clock', () => {
@@ -78,6 +78,7 @@ describe('the playback clock', () => {
       endMs: fc.integer({ min: 1_000, max: 200_000 }),
       live: fc.boolean(),
       loading: fc.boolean(),
+      absent: fc.constant(null),
       edgeMs: fc.option(fc.integer({ min: 1_000, max: 200_000 })),
       skip: fc.constant([]),
     });

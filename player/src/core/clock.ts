@@ -27,8 +27,10 @@ export interface Extent {
   readonly endMs: number;
   /** The session goes on. */
   readonly live: boolean;
-  /** History is still coming: the newest frame is not the end. */
+  /** The newest frame is not the end: more is coming. */
   readonly loading: boolean;
+  /** What is on its way, and cannot be shown yet. */
+  readonly absent: TimeRange | null;
   /** The moment that a follower shows: now minus the play-out delay; null while that is not known. */
   readonly edgeMs: number | null;
   /** What is jumped over; empty when the viewer wants to see all. */
@@ -65,6 +67,9 @@ export function advance(clock: PlaybackClock, nowMs: number, extent: Extent): Pl
   if (clock.mode === 'following') return follow(clock, nowMs, passedMs, extent);
   const end = extent.live ? (extent.edgeMs ?? extent.endMs) : extent.endMs;
   const timeMs = skipOver(clock.timeMs + passedMs * clock.speed, extent.skip);
+  const { absent } = extent;
+  if (absent !== null && timeMs >= absent.fromMs && clock.timeMs < absent.toMs)
+    return { ...clock, timeMs: Math.max(clock.timeMs, Math.min(timeMs, absent.fromMs)), atMs: nowMs, rate: 0 };
   if (timeMs < end) return { ...clock, timeMs, atMs: nowMs, rate: clock.speed };
   const atEnd = Math.max(clock.timeMs, end);
   if (extent.loading) return { ...clock, timeMs: Math.max(clock.timeMs, Math.min(end, timeMs)), atMs: nowMs, rate: 0 };

@@ -92,7 +92,7 @@ export function readGap(value: unknown, timestampMs: number): ToldGap | undefine
  */
 export class SessionGaps {
   readonly #told = new Map<string, Gap>();
-  readonly #lost: LostOffsets[] = [];
+  #lost: LostOffsets[] = [];
   readonly #uploads: UploadTimes[] = [];
   readonly #windows = new Map<string, Window>();
   #incomplete: readonly IncompleteFrame[] = [];
@@ -111,10 +111,11 @@ export class SessionGaps {
     this.#changes++;
   }
 
-  /** The server has lost these offsets; what it told before may come again. */
+  /** The server has lost these offsets; what it told before may come again, or a part of it before the whole. */
   lose(lost: LostOffsets): void {
-    const known = this.#lost.some(({ firstOffset, lastOffset }) => firstOffset <= lost.firstOffset && lost.lastOffset <= lastOffset);
-    if (known || this.#lost.length >= GAPS_MAX) return;
+    if (this.#lost.some((known) => covers(known, lost))) return;
+    this.#lost = this.#lost.filter((known) => !covers(lost, known));
+    if (this.#lost.length >= GAPS_MAX) return;
     this.#lost.push(lost);
     this.#changes++;
   }
@@ -162,14 +163,16 @@ export class SessionGaps {
    * All gaps, in order of time.
    *
    * @param extent first and newest moment of the session: where a gap ends that nothing ends yet
+   * @param absent what is still on its way: a gap that is found by what is not there is not told before it is sure
    */
-  list(extent: TimeRange): Gap[] {
-    const gaps = [
-      ...this.#told.values(),
+  list(extent: TimeRange, absent: TimeRange | null = null): Gap[] {
+    const found = [
       ...this.#lost.map((lost) => this.#place(lost, extent)),
       ...this.#blind(extent),
       ...this.#incomplete.map((incomplete) => this.#part(incomplete, extent)),
     ];
+    const isSure = (gap: Gap): boolean => absent === null || gap.toMs <= absent.fromMs || gap.fromMs >= absent.toMs;
+    const gaps = [...this.#told.values(), ...found.filter(isSure)];
     return gaps.toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs).slice(0, GAPS_MAX);
   }
 
@@ -215,6 +218,10 @@ export class SessionGaps {
     }
     return low;
   }
+}
+
+function covers(whole: LostOffsets, part: LostOffsets): boolean {
+  return whole.firstOffset <= part.firstOffset && part.lastOffset <= whole.lastOffset;
 }
 
 const NOBODY_KNOWS = { frames: null, bytes: null, track: null, of: null } as const;

@@ -6,7 +6,7 @@ import { readSignal } from './marks.ts';
 import type { DomEvent } from './rrweb-frame.ts';
 import { hrefOf, isChange, isClick, isDomKeyframe, isPersonal } from './rrweb-frame.ts';
 import type { Timed } from './timeline.ts';
-import { insertTimed, lastAtOrBefore } from './timeline.ts';
+import { compareTimed, insertTimed, lastAtOrBefore } from './timeline.ts';
 
 interface InWindow extends Timed {
   readonly windowId: string;
@@ -30,16 +30,18 @@ export class SessionTracks {
   /** What is missing. */
   readonly gaps = new SessionGaps();
   readonly #signals: TimelineMark[] = [];
-  /** Marks read from rrweb events, for sessions whose recorder sends no signals. */
-  readonly #derived: TimelineMark[] = [];
+  /** Clicks read from rrweb events, for sessions whose recorder sends no signals. */
+  readonly #clicks: TimelineMark[] = [];
+  #derived: { readonly key: string; readonly marks: readonly TimelineMark[] } = { key: '', marks: [] };
   readonly #windowActivity: InWindow[] = [];
   readonly #pages: PageAt[] = [];
   readonly #imageBytes = new Map<string, number>();
-  readonly #seen = new Set<string>();
+  /** Of each window, its earliest keyframe, or picture. */
+  readonly #openings = new Map<string, InWindow>();
 
   /** In order of time. */
   get marks(): readonly TimelineMark[] {
-    return this.#signals.length > 0 ? this.#signals : this.#derived;
+    return this.#signals.length > 0 ? this.#signals : this.#fromEvents();
   }
 
   /** Takes a signal frame. False when its payload is none. */
@@ -66,11 +68,10 @@ export class SessionTracks {
     for (const event of events) {
       const href = hrefOf(event);
       if (href !== undefined) this.#visit(frame, href);
-      if (isClick(event)) insertTimed(this.#derived, markOf(frame, 'click', ''));
+      if (isClick(event)) insertTimed(this.#clicks, markOf(frame, 'click', ''));
     }
-    const opened = isDomKeyframe(events) && !this.#seen.has(frame.windowId);
-    if (opened) this.#seen.add(frame.windowId);
-    if (opened || events.some(isPersonal)) this.#act(frame);
+    if (isDomKeyframe(events)) this.#open(frame);
+    if (events.some(isPersonal)) this.#act(frame);
   }
 
   /** Takes a picture; one of another size than the one before it means that something moved. */
@@ -78,13 +79,19 @@ export class SessionTracks {
     this.gaps.note(frame);
     const before = this.#imageBytes.get(frame.windowId);
     this.#imageBytes.set(frame.windowId, bytes);
-    if (before === undefined) insertTimed(this.#windowActivity, placeOf(frame));
+    this.#open(frame);
     if (before !== bytes) addActivity(this.activity, frame.timestampMs);
   }
 
-  /** The window in which the person was last active at a moment; undefined before any activity. */
+  /** The window in which the person was last active at a moment, or that was opened last; the first one before that. */
   windowAt(timeMs: number): string | undefined {
-    return (this.#windowActivity[lastAtOrBefore(this.#windowActivity, timeMs)] ?? this.#windowActivity[0])?.windowId;
+    let latest = this.#windowActivity[lastAtOrBefore(this.#windowActivity, timeMs)];
+    let first = this.#windowActivity[0];
+    for (const opening of this.#openings.values()) {
+      if (opening.timestampMs <= timeMs && (latest === undefined || compareTimed(opening, latest) > 0)) latest = opening;
+      if (first === undefined || compareTimed(opening, first) < 0) first = opening;
+    }
+    return (latest ?? first)?.windowId;
   }
 
   /** Address of the page that a window showed at a moment; '' when none is known. */
@@ -97,9 +104,29 @@ export class SessionTracks {
   }
 
   #visit(frame: PositionedFrame, href: string): void {
-    if (this.hrefAt(frame.timestampMs, frame.windowId) === href) return;
     insertTimed(this.#pages, { ...placeOf(frame), href });
-    insertTimed(this.#derived, markOf(frame, 'navigation', href));
+  }
+
+  /** Clicks, and where a window shows another page than before. */
+  #fromEvents(): readonly TimelineMark[] {
+    const key = `${this.#clicks.length}:${this.#pages.length}`;
+    if (key === this.#derived.key) return this.#derived.marks;
+    const shown = new Map<string, string>();
+    const navigations = this.#pages.filter(({ windowId, href }) => {
+      const isOther = shown.get(windowId) !== href;
+      shown.set(windowId, href);
+      return isOther;
+    });
+    const marks = [...this.#clicks, ...navigations.map((page) => markOf(page, 'navigation', page.href))].toSorted(compareTimed);
+    this.#derived = { key, marks };
+    return marks;
+  }
+
+  #open(frame: InWindow): void {
+    const before = this.#openings.get(frame.windowId);
+    if (before !== undefined && compareTimed(frame, before) >= 0) return;
+    this.#openings.set(frame.windowId, placeOf(frame));
+    addActivity(this.activity, frame.timestampMs);
   }
 
   #act(frame: InWindow): void {

@@ -2,7 +2,7 @@ import type { PositionedFrame, SessionInfo } from '@playhead/schemas';
 import { NO_COUNTS, toOffset } from '@playhead/schemas';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { joinMode } from './join.ts';
+import { historyFrom } from './join.ts';
 import { clusterMarks, readSignal } from './marks.ts';
 import { readDomPayload } from './rrweb-frame.ts';
 import { mergeSessions } from './session-list.ts';
@@ -78,6 +78,34 @@ describe('the tracks of a session', () => {
       'https://shop.example/a',
       'https://shop.example/b',
     ]);
+  });
+
+  test('it does not matter in which order frames come: history behind the live edge says the same', () => {
+    const navigation = { ...meta, data: { ...meta.data, href: 'https://shop.example/b' } };
+    const frames = [
+      { frame: frame(1_000, 1, 'w1'), events: [meta, full] },
+      { frame: frame(2_000, 2, 'w2'), events: [meta, full] },
+      { frame: frame(3_000, 3, 'w1'), events: [click] },
+      { frame: frame(4_000, 4, 'w1'), events: [navigation, full] },
+      { frame: frame(6_000, 5, 'w2'), events: [navigation, full] },
+      { frame: frame(7_000, 6, 'w1'), events: [meta, full] },
+      { frame: frame(8_000, 7, 'w2'), events: [meta, full] },
+    ];
+    const said = (order: typeof frames): unknown => {
+      const tracks = new SessionTracks();
+      for (const { frame, events } of order) tracks.addDom(frame, events);
+      const times = [0, 1_500, 2_500, 3_500, 5_000, 6_500, 9_000];
+      return [
+        tracks.marks.map(({ timestampMs, windowId, kind, text }) => [timestampMs, windowId, kind, text]),
+        times.map((time) => [tracks.windowAt(time), tracks.hrefAt(time, 'w1'), tracks.hrefAt(time, 'w2')]),
+      ];
+    };
+    const order = fc.shuffledSubarray(frames, { minLength: frames.length, maxLength: frames.length });
+    fc.assert(
+      fc.property(order, (shuffled) => {
+        expect(said(shuffled)).toEqual(said(frames));
+      }),
+    );
   });
 
   test('a picture like the one before is no activity', () => {
@@ -158,11 +186,10 @@ describe('the list of sessions', () => {
 describe('joining', () => {
   const counts = { ...NO_COUNTS };
 
-  test('takes all of a page, and of pictures the edge only', () => {
-    expect(joinMode(null)).toBe('start');
-    expect(joinMode({ source: 'phone', counts })).toBe('start');
-    expect(joinMode({ source: 'phone', counts: { ...counts, images: 9, keyframes: 9 } })).toBe('keyframe');
-    expect(joinMode({ source: 'web', counts: { ...counts, images: 2, keyframes: 4 } })).toBe('start');
+  test('reads the history of pages as a stream, and of pictures from the index', () => {
+    expect(historyFrom({ source: 'phone', counts })).toBe('stream');
+    expect(historyFrom({ source: 'phone', counts: { ...counts, images: 9, keyframes: 9 } })).toBe('index');
+    expect(historyFrom({ source: 'web', counts: { ...counts, images: 2, keyframes: 4 } })).toBe('stream');
   });
 });
 

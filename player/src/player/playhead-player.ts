@@ -287,6 +287,7 @@ export class PlayheadPlayer extends LitElement {
           return message('This session cannot be opened', 'The server did not understand the request.');
       }
     }
+    if (view.waiting) return loadingVeil('Loading this part of the session…');
     if (view.gapNow !== null && view.ready && (view.position !== null || !view.loading)) return gapVeil(view.gapNow, view.startMs);
     if (view.position !== null) return nothing;
     if (view.state === 'ended' && !view.loading && !view.ready)
@@ -297,7 +298,7 @@ export class PlayheadPlayer extends LitElement {
         : view.ready
           ? 'Loading the replay…'
           : 'Waiting for the first picture…';
-    return html`<div class="veil"><div class="spinner"></div><p>${view.state === 'connecting' ? 'Connecting…' : text}</p></div>`;
+    return loadingVeil(view.state === 'connecting' ? 'Connecting…' : text);
   }
 
   #fullscreen = (): void => {
@@ -342,6 +343,10 @@ export class PlayheadPlayer extends LitElement {
         break;
     }
   };
+}
+
+function loadingVeil(text: string): TemplateResult {
+  return html`<div class="veil" role="status"><div class="spinner"></div><p>${text}</p></div>`;
 }
 
 function gapVeil(gap: Gap, startMs: number): TemplateResult {

@@ -1,5 +1,7 @@
 import type { FramesMessage, PositionedFrame, SessionInfo } from '@playhead/schemas';
 import { formatPosition } from '@playhead/schemas';
+import type { Origin } from '../core/absent.ts';
+import { Absence, isAbsent } from '../core/absent.ts';
 import type { Extent, PlaybackClock } from '../core/clock.ts';
 import * as clocks from '../core/clock.ts';
 import type { Gap } from '../core/gaps.ts';
@@ -24,6 +26,8 @@ import { viewerNow } from './viewer-clock.ts';
 
 /** An ended session begins to play when this much of it is here. */
 const BEGIN_BUFFER_MS = 3_000;
+/** History is not held back for longer than this for a first picture that does not come. */
+const FIRST_PICTURE_MS = 1_000;
 /** Shown as catching up from here on, until it is less than the second. */
 const HURRY = { fromMs: 1_000, untilMs: 250 } as const;
 
@@ -39,6 +43,10 @@ export interface ReplayView {
   /** End of the timeline: of what is recorded, or the live edge. */
   readonly endMs: number;
   readonly bufferedMs: number;
+  /** A stretch that is still on its way. */
+  readonly absent: TimeRange | null;
+  /** The shown moment lies in it. */
+  readonly waiting: boolean;
   readonly behindMs: number;
   readonly lagMs: number | null;
   readonly live: boolean;
@@ -66,6 +74,7 @@ export class Replay {
   readonly stages: Stages;
   readonly #source: SessionSource;
   readonly #tracks = new SessionTracks();
+  readonly #absence = new Absence();
   #clock: PlaybackClock = clocks.startClock(0, 0);
   #playOut: PlayOut = NO_PLAY_OUT;
   #gauge: LagGauge = NO_LAG;
@@ -76,6 +85,7 @@ export class Replay {
   #liveFromMs = Number.POSITIVE_INFINITY;
   #lagFromMs = Number.NEGATIVE_INFINITY;
   #begun = false;
+  #settledAtMs: number | null = null;
   #hurrying = false;
   /** The viewer wants the end of a session that is over, and all of it may not have come yet. */
   #staysAtEnd = false;
@@ -94,7 +104,7 @@ export class Replay {
     };
     this.stages = new Stages(host, { fetch: (position, signal) => api.frame(sessionId, position, signal), onFault: fault });
     this.#source = new SessionSource(api, sessionId, {
-      frame: (frame) => this.#take(frame),
+      frame: (frame, origin) => this.#take(frame, origin),
       picture: (frame) => this.#takeStored(frame),
       signal: (frame, payload) => void this.#takeSignal(frame, payload),
       gap: (lost) => this.#tracks.gaps.lose(lost),
@@ -134,6 +144,7 @@ export class Replay {
     };
     const displayed = this.stages.displayed();
     const gaps = ready ? this.#gaps() : [];
+    const { absent, startMs } = extent;
     return {
       state,
       text: stateText(state, facts),
@@ -141,9 +152,11 @@ export class Replay {
       mode: this.#begun ? this.#clock.mode : 'playing',
       speed: this.#clock.speed,
       timeMs: ready ? this.#clock.timeMs : 0,
-      startMs: ready ? this.#startMs : 0,
+      startMs: ready ? startMs : 0,
       endMs: ready ? Math.max(this.#endMs, extent.live ? (this.#edgeMs ?? 0) : 0) : 0,
       bufferedMs: ready ? this.#endMs : 0,
+      absent,
+      waiting: this.#begun && isAbsent(absent, this.#clock.timeMs),
       behindMs: behind,
       lagMs: this.#gauge.lagMs,
       live: extent.live,
@@ -211,13 +224,14 @@ export class Replay {
     this.#clock = change(clocks.advance(this.#clock, now, this.#extent()), now, this.#extent());
   }
 
-  #take(frame: PositionedFrame): void {
+  #take(frame: PositionedFrame, origin: Origin): void {
     if (frame.track === 'hierarchy') return;
     if (frame.track === 'signal') {
       if (!this.#takeSignal(frame, frame.payload)) this.#faults++;
       return;
     }
     this.#extend(frame.timestampMs);
+    this.#absence.note(frame, origin);
     if (frame.track === 'image') {
       this.#tracks.addImage(frame, frame.payload.length);
       this.stages.addPicture(frame.windowId, { ...frame, bytes: frame.payload.slice(), stored: false });
@@ -261,28 +275,48 @@ export class Replay {
     this.#liveFromMs = Math.min(this.#liveFromMs, oldest);
   }
 
+  /** The first frame; while that has not come, when the session began by its own account. */
+  #beginningMs(): number {
+    const { historyDone, session } = this.#source;
+    return historyDone || session === null ? this.#startMs : Math.min(this.#startMs, session.startedAtMs);
+  }
+
+  /** What is on its way, and cannot be shown. */
+  #absent(): TimeRange | null {
+    return this.#source.historyDone || this.#startMs > this.#endMs ? null : this.#absence.range(this.#beginningMs());
+  }
+
   #extent(): Extent {
     return {
-      startMs: this.#startMs,
+      startMs: this.#beginningMs(),
       endMs: this.#endMs,
       live: this.#source.ended === null,
-      loading: !this.#source.historyDone,
+      loading: !this.#source.settled,
+      absent: this.#absent(),
       edgeMs: this.#edgeMs,
       skip: this.#skipInactive ? this.#skippedRanges() : [],
     };
   }
 
   #inactiveRanges(): readonly TimeRange[] {
-    const key = `${this.#tracks.activity.length}:${this.#startMs}:${Math.floor(this.#endMs / 1000)}`;
-    if (key !== this.#inactive.key) this.#inactive = { key, ranges: inactiveRanges(this.#tracks.activity, this.#startMs, this.#endMs) };
-    return this.#inactive.ranges;
+    const [startMs, absent] = [this.#beginningMs(), this.#absent()];
+    const key = `${this.#tracks.activity.length}:${startMs}:${absent?.fromMs}:${Math.floor(this.#endMs / 1000)}`;
+    if (key === this.#inactive.key) return this.#inactive.ranges;
+    const { activity } = this.#tracks;
+    const ranges =
+      absent === null
+        ? inactiveRanges(activity, startMs, this.#endMs)
+        : [...inactiveRanges(activity, startMs, absent.fromMs), ...inactiveRanges(activity, absent.toMs, this.#endMs)];
+    this.#inactive = { key, ranges };
+    return ranges;
   }
 
   #gaps(): readonly Gap[] {
     const { gaps } = this.#tracks;
     gaps.miss(this.#source.incomplete);
-    const key = `${gaps.changes}:${this.#startMs}:${Math.floor(this.#endMs / 1000)}`;
-    if (key !== this.#listed.key) this.#listed = { key, gaps: gaps.list({ fromMs: this.#startMs, toMs: this.#endMs }) };
+    const [startMs, absent] = [this.#beginningMs(), this.#absent()];
+    const key = `${gaps.changes}:${startMs}:${absent?.fromMs}:${Math.floor(this.#endMs / 1000)}`;
+    if (key !== this.#listed.key) this.#listed = { key, gaps: gaps.list({ fromMs: startMs, toMs: this.#endMs }, absent) };
     return this.#listed.gaps;
   }
 
@@ -302,18 +336,22 @@ export class Replay {
     this.#begun = true;
     const now = viewerNow();
     const extent = this.#extent();
-    this.#clock = clocks.startClock(this.#startMs, now);
+    this.#clock = clocks.startClock(extent.startMs, now);
     this.#clock = extent.live ? clocks.goLive(this.#clock, now, extent) : clocks.play(this.#clock, now, { ...extent, loading: true });
   }
 
   #mayBegin(): boolean {
-    if (this.#startMs > this.#endMs || !this.#source.indexed) return false;
-    return this.#source.historyDone || (this.#source.ended !== null && this.#endMs - this.#startMs > BEGIN_BUFFER_MS);
+    if (this.#startMs > this.#endMs) return false;
+    const { settled, ended } = this.#source;
+    if (ended === null) return settled;
+    const absent = this.#absent();
+    return (settled && absent === null) || (absent?.fromMs ?? this.#endMs) - this.#beginningMs() > BEGIN_BUFFER_MS;
   }
 
   #tick(): void {
     const now = viewerNow();
     if (this.#source.atEdge && this.#playOut.delayMs !== null) this.#edgeMs = Math.max(this.#edgeMs ?? 0, now - this.#playOut.delayMs);
+    this.#loadHistory(now);
     if (!this.#begun) {
       if (!this.#mayBegin()) return;
       this.#begin();
@@ -323,8 +361,17 @@ export class Replay {
     if (this.#staysAtEnd && !extent.live) this.#clock = clocks.seek(this.#clock, extent.endMs, now, extent);
     const behind = clocks.behindMs(this.#clock, extent);
     this.#hurrying = this.#clock.mode === 'following' && behind > (this.#hurrying ? HURRY.untilMs : HURRY.fromMs);
+    if (isAbsent(extent.absent, this.#clock.timeMs)) return;
     this.stages.show(this.#clock.timeMs, this.#tracks.windowAt(this.#clock.timeMs), this.#clock.mode !== 'paused');
     this.#measureLag(now);
+  }
+
+  /** What was before comes behind the first picture; of a session that is over, before it: there it begins. */
+  #loadHistory(now: number): void {
+    const { settled, ended } = this.#source;
+    if (settled) this.#settledAtMs ??= now;
+    const late = this.#settledAtMs !== null && now - this.#settledAtMs > FIRST_PICTURE_MS;
+    if (ended !== null || late || this.stages.displayed() !== null) this.#source.loadHistory();
   }
 
   #measureLag(now: number): void {

@@ -1,12 +1,16 @@
 import type { ControlMessage, EndReason, FramesMessage, IncompleteFrame, PositionedFrame, SessionInfo } from '@playhead/schemas';
-import { FrameJoiner } from '@playhead/schemas';
+import type { Origin } from '../core/absent.ts';
 import type { LostOffsets, ServerReason } from '../core/gaps.ts';
-import type { JoinMode } from '../core/join.ts';
-import { joinMode } from '../core/join.ts';
+import type { HistoryFrom, JoinMode } from '../core/join.ts';
+import { historyFrom } from '../core/join.ts';
+import type { Spliced } from '../core/splice.ts';
+import { Splice } from '../core/splice.ts';
 import type { StreamInput, StreamState } from '../core/stream-state.ts';
 import { CONNECTING, stepStream } from '../core/stream-state.ts';
 import type { Refusal } from '../core/words.ts';
+import type { StreamListener } from '../stream/live-stream.ts';
 import { LiveStream } from '../stream/live-stream.ts';
+import { SlicedQueue } from '../stream/sliced-queue.ts';
 import type { ReadApi } from './api.ts';
 import { ApiFault } from './api.ts';
 import type { StoredFrame } from './picture-index.ts';
@@ -15,8 +19,8 @@ import { viewerNow } from './viewer-clock.ts';
 
 /** Nothing came for this long although the connection lives: the visitor is idle. */
 const QUIET_MS = 10_000;
-/** History that pauses for this long is taken as complete, should the gateway not have said so. */
-const HISTORY_SILENCE_MS = 4_000;
+/** A stream that pauses for this long has given what there is, should the gateway not have said so. */
+const SETTLED_SILENCE_MS = 4_000;
 /** The session's own facts (its user, its pages) are asked for again this often while it is live and looked at. */
 const FACTS_MS = 5_000;
 const SIGNALS_FETCHED_MAX = 400;
@@ -25,8 +29,8 @@ const INCOMPLETE_MAX = 1_000;
 
 /** What takes the frames of a session, and what is known of clocks. */
 export interface FrameSink {
-  /** A whole frame of the stream; each comes once. */
-  frame(frame: PositionedFrame): void;
+  /** A whole frame; each comes once. Those of history come when those of the edge are there, or between them. */
+  frame(frame: PositionedFrame, origin: Origin): void;
   /** A picture that can be fetched; it may have come by the stream before. */
   picture(frame: StoredFrame): void;
   /** A signal that was fetched. */
@@ -40,25 +44,37 @@ export interface FrameSink {
 }
 
 /**
- * One session as the server gives it: its facts, its stream, and for pictures the index of what is stored. Keeps the
+ * One session as the server gives it: its facts, its streams, and for pictures the index of what is stored. Keeps the
  * state of the stream, and the parts of frames until they are whole; whole frames go to the sink.
+ *
+ * A session is joined at its last keyframes, so that what is seen first comes first. A live one gets its history behind that, when
+ * `loadHistory` is called; one that is over is joined at its start instead, for there it begins to play.
  */
 export class SessionSource {
   readonly #api: ReadApi;
   readonly #sessionId: string;
   readonly #sink: FrameSink;
   readonly #timers = new Set<number>();
+  readonly #past: SlicedQueue<PositionedFrame>;
   #stream: StreamState = CONNECTING;
-  #live: LiveStream | null = null;
-  #joiner = new FrameJoiner();
+  #edge: LiveStream;
+  /** The connection before it, until the new one stands: it is the same viewer. */
+  #before: LiveStream | null = null;
+  #history: LiveStream | null = null;
+  #splice = new Splice();
   #incomplete: readonly IncompleteFrame[] = [];
   #index: PictureIndex | null = null;
-  #join: JoinMode = 'start';
+  /** Null before the session is known. */
+  #historyFrom: HistoryFrom | null = null;
+  #historyWanted = false;
   #session: SessionInfo | null = null;
   #ended: { readonly reason: EndReason | null } | null = null;
   #gapReason: ServerReason | null = null;
   #refusal: Refusal | null = null;
   #lastFrameAtMs = 0;
+  #settled = false;
+  /** All of history came from the gateway; some may wait in the queue. */
+  #historySent = false;
   #historyDone = false;
   #hasFrames = false;
   #signalsFetched = 0;
@@ -68,7 +84,15 @@ export class SessionSource {
     this.#api = api;
     this.#sessionId = sessionId;
     this.#sink = sink;
-    void this.#open();
+    this.#past = new SlicedQueue<PositionedFrame>({
+      take: (frame) => this.#give(this.#splice.history([frame]), 'history'),
+      onPause: () => this.#endHistoryIfMet(),
+      later: (run) => this.#setTimer(0, run),
+      now: viewerNow,
+      hidden: () => document.hidden,
+    });
+    this.#edge = this.#joinAt('keyframe');
+    this.#setTimer(FACTS_MS, () => void this.#refreshFacts());
   }
 
   get stream(): StreamState {
@@ -91,7 +115,7 @@ export class SessionSource {
 
   /** Frames of which only parts came: those that nothing completes, and after the end those that still wait for a late upload. */
   get incomplete(): readonly IncompleteFrame[] {
-    return this.#ended === null ? this.#incomplete : [...this.#incomplete, ...this.#joiner.open];
+    return this.#ended === null ? this.#incomplete : [...this.#incomplete, ...this.#splice.open];
   }
 
   get refusal(): Refusal | null {
@@ -108,38 +132,32 @@ export class SessionSource {
     return this.#stream.name === 'live' || this.#stream.name === 'idle';
   }
 
-  /** The beginning of the session is known. */
-  get indexed(): boolean {
-    return this.#join === 'start' || (this.#index?.loaded ?? false);
+  /** All that there was when the session was joined has come, from where it was joined on: the newest frame is the end. */
+  get settled(): boolean {
+    return this.#settled || (this.#lastFrameAtMs > 0 && this.quietMs > SETTLED_SILENCE_MS);
   }
 
-  /** Nothing older is on its way. */
+  /** Nothing older is on its way, or will be. */
   get historyDone(): boolean {
-    return this.#historyDone || (this.#lastFrameAtMs > 0 && this.quietMs > HISTORY_SILENCE_MS);
+    return this.#historyFrom === 'index' ? (this.#index?.loaded ?? false) : this.#historyDone;
   }
 
   close(): void {
     this.#closed = true;
     for (const timer of this.#timers) clearTimeout(timer);
-    this.#live?.close();
+    this.#before?.close();
+    this.#edge.close();
+    this.#history?.close();
+    this.#past.close();
     this.#index?.close();
   }
 
-  async #open(): Promise<void> {
-    try {
-      this.#session = await this.#api.session(this.#sessionId);
-    } catch (cause) {
-      const refusal = cause instanceof ApiFault ? cause.refusal : null;
-      if (refusal) {
-        this.#refuse(refusal);
-        return;
-      }
-    }
-    if (this.#closed) return;
-    this.#join = joinMode(this.#session);
-    if (this.#join === 'keyframe') this.#followIndex();
-    this.#connect();
-    this.#setTimer(FACTS_MS, () => void this.#refreshFacts());
+  /** Brings what lies before the last keyframes, once: to be called when what is seen first is on the screen. */
+  loadHistory(): void {
+    if (this.#historyFrom === null) return;
+    this.#historyWanted = true;
+    if (this.#historyFrom === 'index') this.#followIndex();
+    else if (!this.#historyDone) this.#history ??= this.#readHistory();
   }
 
   /** Once more after the end, for the last counts. */
@@ -155,24 +173,74 @@ export class SessionSource {
     if (!this.#closed && wasLive) this.#setTimer(FACTS_MS, () => void this.#refreshFacts());
   }
 
-  #connect(): void {
+  #joinAt(join: JoinMode): LiveStream {
+    const stream: LiveStream = this.#connect(join, {
+      control: (message) => {
+        if (this.#edge === stream) this.#control(message);
+      },
+      frames: (message) => {
+        if (this.#edge === stream) this.#frames(message);
+      },
+      dropped: () => {
+        if (this.#edge === stream) this.#step('dropped');
+      },
+      refused: (why) => {
+        if (this.#edge === stream) this.#refuse(why);
+      },
+      fault: () => this.#sink.fault(),
+    });
+    return stream;
+  }
+
+  #readHistory(): LiveStream {
+    return this.#connect('start', {
+      control: (message) => {
+        if (message.type === 'gap') this.#sink.gap(message);
+        if (message.type !== 'state' || (message.state !== 'live' && message.state !== 'ended')) return;
+        this.#historySent = true;
+        this.#endHistoryIfMet();
+      },
+      frames: ({ frames }) => this.#past.push(frames),
+      dropped: () => undefined,
+      refused: (why) => this.#refuse(why),
+      fault: () => this.#sink.fault(),
+    });
+  }
+
+  #connect(join: JoinMode, listener: StreamListener): LiveStream {
     const refusalOf = (cause: unknown): Refusal | null => (cause instanceof ApiFault ? cause.refusal : null);
-    this.#live = new LiveStream(
-      this.#join,
+    return new LiveStream(
+      join,
       {
         open: (from) => this.#api.openLive(this.#sessionId, from),
         probe: () => this.#api.session(this.#sessionId).then(() => null, refusalOf),
         setTimer: (ms, run) => this.#setTimer(ms, run),
         random: Math.random,
       },
-      {
-        control: (message) => this.#control(message),
-        frames: (message) => this.#frames(message),
-        dropped: () => this.#step('dropped'),
-        refused: (why) => this.#refuse(why),
-        fault: () => this.#sink.fault(),
-      },
+      listener,
     );
+  }
+
+  #endHistoryIfMet(): void {
+    const met = (this.#settled && this.#splice.hasMet) || (this.#historySent && this.#past.isEmpty);
+    if (!met || this.#historyDone) return;
+    this.#historyDone = true;
+    this.#history?.close();
+    this.#past.close();
+    this.#give(this.#splice.endHistory(), 'history');
+  }
+
+  /** Once, before the first frame: where history comes from. A page that is over is joined at its start instead. */
+  #plan(session: SessionInfo): void {
+    this.#historyFrom = historyFrom(session);
+    if (session.endedAtMs === null) return;
+    if (this.#historyFrom === 'stream') {
+      this.#historyDone = true;
+      this.#splice.endHistory();
+      this.#before = this.#edge;
+      this.#edge = this.#joinAt('start');
+    }
+    this.loadHistory();
   }
 
   #control(message: ControlMessage): void {
@@ -180,7 +248,10 @@ export class SessionSource {
       case 'welcome':
         this.#sink.serverTime(message.serverTimeMs);
         this.#session = message.session;
+        this.#before?.close();
+        this.#before = null;
         this.#step('welcome');
+        if (this.#historyFrom === null) this.#plan(message.session);
         if (message.session.endedAtMs !== null) this.#end(message.session.endReason);
         break;
       case 'heartbeat':
@@ -188,7 +259,7 @@ export class SessionSource {
         if (this.quietMs > QUIET_MS) this.#step('quiet');
         break;
       case 'state':
-        if (message.state === 'live' || message.state === 'ended') this.#historyDone = true;
+        if (message.state === 'live' || message.state === 'ended') this.#settle();
         if (message.state === 'live' && this.#lastFrameAtMs === 0) this.#lastFrameAtMs = viewerNow();
         if (message.state === 'ended') this.#end(this.#ended?.reason ?? null);
         else this.#step(message.state);
@@ -222,17 +293,22 @@ export class SessionSource {
     this.#lastFrameAtMs = viewerNow();
     this.#hasFrames = true;
     this.#step('frames');
-    const frames: PositionedFrame[] = [];
-    for (const part of message.frames) {
-      const { frame, incomplete } = this.#joiner.take(part);
-      if (incomplete.length > 0) this.#incomplete = [...this.#incomplete, ...incomplete].slice(-INCOMPLETE_MAX);
-      if (frame !== null) frames.push(frame);
-    }
+    const spliced = this.#splice.edge(message.frames);
+    this.#give(spliced, 'edge');
+    if (message.receivedAtMs > 0) this.#sink.upload({ ...message, frames: spliced.frames }, atEdge);
+  }
+
+  #give({ frames, incomplete }: Spliced, origin: Origin): void {
+    if (incomplete.length > 0) this.#incomplete = [...this.#incomplete, ...incomplete].slice(-INCOMPLETE_MAX);
     for (const frame of frames) {
-      this.#sink.frame(frame);
-      if (frame.track === 'image') this.#followIndex();
+      this.#sink.frame(frame, origin);
+      if (frame.track === 'image' && this.#historyWanted) this.#followIndex();
     }
-    if (message.receivedAtMs > 0) this.#sink.upload({ ...message, frames }, atEdge);
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    this.#endHistoryIfMet();
   }
 
   /** Pictures can be fetched one by one: from here on it is known which. */
@@ -251,7 +327,7 @@ export class SessionSource {
     for (const frame of frames) {
       this.#hasFrames = true;
       if (frame.track === 'image') this.#sink.picture(frame);
-      else if (this.#join === 'keyframe') void this.#fetchSignal(frame);
+      else if (this.#historyFrom === 'index') void this.#fetchSignal(frame);
     }
   }
 
@@ -264,16 +340,12 @@ export class SessionSource {
     }
   }
 
-  /** Without the index the stream has to bring everything. */
+  /** Without the index a stream has to bring what lies before the edge. */
   #withoutIndex(): void {
     this.#sink.fault();
-    if (this.#join !== 'keyframe' || this.#closed) return;
-    this.#live?.close();
-    this.#join = 'start';
-    // Everything comes again.
-    this.#joiner = new FrameJoiner();
-    this.#incomplete = [];
-    this.#connect();
+    if (this.#historyFrom !== 'index') return;
+    this.#historyFrom = 'stream';
+    this.loadHistory();
   }
 
   #step(input: StreamInput): void {

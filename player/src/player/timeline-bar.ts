@@ -1,6 +1,7 @@
 import type { PropertyValues, TemplateResult } from 'lit';
 import { css, html, LitElement, nothing } from 'lit';
 import { styleMap } from 'lit/directives/style-map.js';
+import { isAbsent } from '../core/absent.ts';
 import { isAbsence } from '../core/gaps.ts';
 import type { MarkCluster } from '../core/marks.ts';
 import { clusterMarks, kindText } from '../core/marks.ts';
@@ -85,6 +86,24 @@ export class TimelineBar extends LitElement {
         border-radius: 0;
         background: repeating-linear-gradient(115deg, transparent 0 3px, var(--surface) 3px 5px);
         opacity: 0.5;
+      }
+      .absent {
+        position: absolute;
+        top: 19px;
+        height: 6px;
+        border-radius: 3px;
+        background: repeating-linear-gradient(90deg, var(--line) 0 8px, var(--accent-soft) 8px 16px);
+        animation: come 0.8s linear infinite;
+      }
+      @keyframes come {
+        to {
+          background-position-x: 16px;
+        }
+      }
+      @media (prefers-reduced-motion: reduce) {
+        .absent {
+          animation: none;
+        }
       }
       .gaps {
         position: absolute;
@@ -216,6 +235,14 @@ export class TimelineBar extends LitElement {
         <div class="track"></div>
         <div class="buffer" style=${styleMap({ width: at(view.bufferedMs) })}></div>
         <div class="played" style=${styleMap({ width: at(view.timeMs) })}></div>
+        ${
+          view.absent === null
+            ? nothing
+            : html`<div
+              class="absent"
+              style=${styleMap({ left: at(view.absent.fromMs), width: `${(ratio(view.absent.toMs) - ratio(view.absent.fromMs)) * 100}%` })}
+            ></div>`
+        }
         ${view.inactive.map(
           (range) =>
             html`<div
@@ -260,6 +287,7 @@ export class TimelineBar extends LitElement {
       .filter((cluster) => Math.abs(cluster.at - hoverAt) * this.width < 7)
       .toSorted((a, b) => Math.abs(a.at - hoverAt) - Math.abs(b.at - hoverAt))[0];
     const time = view.startMs + hoverAt * span;
+    const coming = isAbsent(view.absent, time);
     const idle = view.inactive.some((range) => range.fromMs <= time && time <= range.toMs);
     // A short gap is wider on the screen than in time.
     const reachMs = (5 / Math.max(1, this.width)) * span;
@@ -273,9 +301,11 @@ export class TimelineBar extends LitElement {
             ? html` · <b>${kindText(near.mark.kind)}</b> <span class="text">${near.mark.text}</span>${
                 near.count > 1 ? html` <span class="text">+${near.count - 1}</span>` : nothing
               }`
-            : idle
-              ? html` · <span class="text">inactive</span>`
-              : nothing
+            : coming
+              ? html` · <span class="text">still loading</span>`
+              : idle
+                ? html` · <span class="text">inactive</span>`
+                : nothing
       }
     </div>`;
   }

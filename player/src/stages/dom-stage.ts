@@ -2,7 +2,7 @@ import type { Position, PositionedFrame } from '@playhead/schemas';
 import { EventType, Replayer, ReplayerEvents } from 'rrweb';
 import type { DomEvent } from '../core/rrweb-frame.ts';
 import { isDomKeyframe } from '../core/rrweb-frame.ts';
-import { insertTimed, lastAtOrBefore } from '../core/timeline.ts';
+import { compareTimed, firstAtOrAfter, insertTimed, lastAtOrBefore } from '../core/timeline.ts';
 import type { Displayed, Stage } from './stage.ts';
 import { fit } from './stage.ts';
 
@@ -14,6 +14,8 @@ interface DomEntry {
   readonly events: readonly ReplayerEvent[];
 }
 
+/** A keyframe that is passed while the page plays costs a rebuild of its own; so rrweb gets about as much as is played in a while, ms. */
+const AHEAD_MS = 120_000;
 /** A step over more frames than this is rebuilt from the keyframe before it: that is quicker than playing them. */
 const STEP_FRAMES_MAX = 300;
 /** Events that throw are taken out one by one, up to this many; then the window is left as it is. */
@@ -38,8 +40,12 @@ export class DomStage implements Stage {
   readonly #onFault: (cause: unknown) => void;
   readonly #resizes: ResizeObserver;
   readonly #entries: DomEntry[] = [];
-  /** Index of the entry from which the window can be drawn; -1 before there is one. */
-  #first = -1;
+  /** Entries that hold a keyframe, in order of time. */
+  readonly #keyframes: DomEntry[] = [];
+  /** What rrweb has: from this entry on; null before the first rebuild. */
+  #base: DomEntry | null = null;
+  /** ... up to this moment. */
+  #heldUntilMs = Number.POSITIVE_INFINITY;
   #replayer: Replayer | null = null;
   #shownMs = Number.NEGATIVE_INFINITY;
   #dirty = false;
@@ -73,14 +79,15 @@ export class DomStage implements Stage {
     const entry = { timestampMs: frame.timestampMs, position: frame.position, events: events as unknown as ReplayerEvent[] };
     const index = insertTimed(this.#entries, entry);
     if (index === -1) return;
-    if (this.#first === -1 && !isDomKeyframe(events)) return;
-    if (this.#first === -1 || index <= this.#first) {
-      this.#first = firstDrawable(this.#entries);
-      this.#dirty = true;
+    if (isDomKeyframe(events)) insertTimed(this.#keyframes, entry);
+    const [replayer, base] = [this.#replayer, this.#base];
+    if (!replayer || !base || this.#dirty) return;
+    // History that comes in before what rrweb has changes nothing of it; but it may tell the size that was not known.
+    if (compareTimed(entry, base) < 0) {
+      this.#dirty = !hasMeta(base) && hasMeta(entry);
       return;
     }
-    const replayer = this.#replayer;
-    if (!replayer || this.#dirty) return;
+    if (entry.timestampMs >= this.#heldUntilMs) return;
     const inOrder = index === this.#entries.length - 1 || entry.timestampMs > this.#shownMs;
     if (!inOrder || entry.timestampMs < replayer.service.state.context.baselineTime) {
       this.#dirty = true;
@@ -93,12 +100,14 @@ export class DomStage implements Stage {
   }
 
   show(timeMs: number, moving: boolean): void {
-    const first = this.#entries[this.#first];
+    const first = this.#keyframes[0];
     if (!first || !this.element.isConnected) return;
     const at = Math.max(timeMs, first.timestampMs);
     const replayer = this.#replayer ?? this.#create();
     this.#setStill(!moving);
-    if (this.#dirty || at < this.#shownMs || this.#framesBetween(this.#shownMs, at) > STEP_FRAMES_MAX) this.#rebuild(replayer, at);
+    const isHeld = this.#base !== null && this.#base.timestampMs <= at && at < this.#heldUntilMs;
+    if (this.#dirty || !isHeld || at < this.#shownMs || this.#framesBetween(this.#shownMs, at) > STEP_FRAMES_MAX)
+      this.#rebuild(replayer, at);
     else replayer.timer.timeOffset = at - replayer.service.state.context.baselineTime;
     this.#shownMs = at;
   }
@@ -166,9 +175,15 @@ export class DomStage implements Stage {
   /** Draws the window as it was at `timeMs` from the keyframe before it. */
   #rebuild(replayer: Replayer, timeMs: number): void {
     const { context } = replayer.service.state;
-    if (this.#dirty) {
+    const [first, untilMs] = this.#stretchAround(timeMs);
+    const base = this.#entries[first] ?? null;
+    if (this.#dirty || base !== this.#base || untilMs !== this.#heldUntilMs) {
+      this.#base = base;
+      this.#heldUntilMs = untilMs;
       context.events.length = 0;
-      for (const entry of this.#entries.slice(this.#first)) {
+      for (let index = first; index < this.#entries.length; index++) {
+        const entry = this.#entries[index];
+        if (!entry || entry.timestampMs >= untilMs) break;
         for (const event of entry.events) {
           noteTouch(replayer, event);
           context.events.push(event);
@@ -197,6 +212,20 @@ export class DomStage implements Stage {
     }
   }
 
+  /**
+   * What is given to rrweb to draw a moment: from the entry of the keyframe before it (or of the size that was told right before that)
+   * up to a later keyframe, from which it would be drawn anew; to the end where there is none.
+   */
+  #stretchAround(timeMs: number): readonly [first: number, untilMs: number] {
+    const at = Math.max(0, lastAtOrBefore(this.#keyframes, timeMs));
+    const keyframe = this.#keyframes[at];
+    if (!keyframe) return [0, Number.POSITIVE_INFINITY];
+    const next = this.#keyframes[lastAtOrBefore(this.#keyframes, timeMs + AHEAD_MS) + 1];
+    const first = firstAtOrAfter(this.#entries, keyframe);
+    const before = this.#keyframes[at - 1];
+    return [withMeta(this.#entries, first, before), next?.timestampMs ?? Number.POSITIVE_INFINITY];
+  }
+
   #setStill(still: boolean): void {
     if (still === this.#still) return;
     this.#still = still;
@@ -222,14 +251,18 @@ export class DomStage implements Stage {
   }
 }
 
-/** Index of the entry from which the window can be drawn: its first keyframe, or the size that was told right before it. */
-function firstDrawable(entries: readonly DomEntry[]): number {
-  const keyframe = entries.findIndex((entry) => isDomKeyframe(entry.events as unknown as DomEvent[]));
-  if (keyframe <= 0) return keyframe;
-  const hasMeta = (entry: DomEntry | undefined): boolean => entry?.events.some((event) => event.type === EventType.Meta) ?? false;
-  if (hasMeta(entries[keyframe])) return keyframe;
-  for (let index = keyframe - 1; index >= 0; index--) if (hasMeta(entries[index])) return index;
-  return keyframe;
+function hasMeta(entry: DomEntry): boolean {
+  return entry.events.some((event) => event.type === EventType.Meta);
+}
+
+/** Index of the keyframe at `index`, or of the size that was told for it, behind the keyframe before it. */
+function withMeta(entries: readonly DomEntry[], index: number, before: DomEntry | undefined): number {
+  for (let at = index; at >= 0; at--) {
+    const entry = entries[at];
+    if (!entry || entry === before) break;
+    if (hasMeta(entry)) return at;
+  }
+  return index;
 }
 
 function lastMetaBefore(events: readonly ReplayerEvent[], timeMs: number): number {
