@@ -509,6 +509,18 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
     await line.waitFor();
   });
 
+  test('who goes back to the list is no viewer of the session any more', async () => {
+    await countLive();
+    await until(({ state, items }) => state === 'live' && items.length > 2);
+    await page.getByLabel('Playhead, all sessions').click();
+    await page.locator('[data-session=session-counting]').waitFor();
+    await vi.waitFor(() => expect(session.connections.size).toBe(0));
+    const { length } = session.joins;
+    await page.waitForRequest('**/v1/sessions?*');
+    expect(session.joins.length).toBe(length);
+    expect(session.connections.size).toBe(0);
+  });
+
   test('the window in which the visitor is active is shown, and another can be chosen', async () => {
     const now = Date.now();
     session = server.add('session-windows', { startedAtMs: now, endedAtMs: now, endReason: 'told', windows: 2 });

@@ -25,10 +25,10 @@ export class Absence {
     this.#edgeFromMs = Math.max(this.#edgeFromMs, timestampMs);
   }
 
-  /** While history is not complete. Null when nothing between `startMs` and the edge is missing. */
-  range(startMs: number): TimeRange | null {
-    const fromMs = Math.max(startMs, this.#historyToMs);
-    return fromMs < this.#edgeFromMs ? { fromMs, toMs: this.#edgeFromMs } : null;
+  /** While history is not complete; of no length when nothing between `startMs` and the edge is known to be missing. */
+  range(startMs: number): TimeRange {
+    const toMs = Math.max(startMs, this.#edgeFromMs);
+    return { fromMs: Math.min(Math.max(startMs, this.#historyToMs), toMs), toMs };
   }
 }
 

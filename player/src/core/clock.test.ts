@@ -25,6 +25,17 @@ describe('the playback clock', () => {
     expect(advance(waiting, 1_000, { ...over, endMs: 90_000 })).toMatchObject({ mode: 'playing', timeMs: 61_500 });
   });
 
+  test('plays up to what is on its way and stands there, also where it was sought, until it has come', () => {
+    const coming = { ...live, absent: { fromMs: 5_000, toMs: 50_000 } };
+    const before = advance(play(startClock(4_000, 0), 0, coming), 3_000, coming);
+    expect(before).toMatchObject({ mode: 'playing', timeMs: 5_000, rate: 0 });
+    const inside = advance(seek(before, 20_000, 3_000, coming), 9_000, coming);
+    expect(inside).toMatchObject({ mode: 'playing', timeMs: 20_000, rate: 0 });
+    expect(advance(inside, 10_000, { ...live, absent: { fromMs: 30_000, toMs: 50_000 } })).toMatchObject({ timeMs: 21_000, rate: 1 });
+    const behind = advance(seek(before, 50_000, 3_000, coming), 4_000, coming);
+    expect(behind).toMatchObject({ timeMs: 51_000, rate: 1 });
+  });
+
   test('follows when it has reached the live edge', () => {
     expect(advance(play(startClock(61_400, 0), 0, live), 200, live)).toMatchObject({ mode: 'following', timeMs: 61_500 });
   });

@@ -167,3 +167,52 @@ describe('a moment', () => {
     for (const reason of GAP_REASONS) expect(gapWhy({ reason, of: null })).not.toBe(reason.replaceAll('_', ' '));
   });
 });
+
+describe('while history is on its way', () => {
+  const coming = (fromMs: number, toMs: number) => ({ fromMs, toMs });
+  const told = (gaps: SessionGaps, absent: { fromMs: number; toMs: number } | null): string[] =>
+    gaps.list(ALL, absent).map(({ reason, fromMs, toMs }) => `${reason} ${fromMs}..${toMs}`);
+
+  test('a page that has come without its keyframe is not called blind as far as the edge', () => {
+    const gaps = new SessionGaps();
+    gaps.noteDom(frame(90_000, 90), 'keyframe');
+    gaps.noteDom(frame(91_000, 91), 'change');
+    gaps.noteDom(frame(1_000, 1), 'change');
+    expect(told(gaps, coming(1_000, 90_000))).toEqual([]);
+    gaps.noteDom(frame(12_000, 12), 'keyframe');
+    expect(told(gaps, coming(12_000, 90_000))).toEqual(['no_keyframe 1000..12000']);
+    expect(told(gaps, null)).toEqual(['no_keyframe 1000..12000']);
+  });
+
+  test('a window that the edge has from the middle on is not called blind', () => {
+    const gaps = new SessionGaps();
+    gaps.noteDom(frame(80_000, 80, 'w2'), 'change');
+    gaps.noteDom(frame(95_000, 95, 'w2'), 'keyframe');
+    expect(told(gaps, coming(0, 80_000))).toEqual([]);
+    gaps.noteDom(frame(500, 1, 'w2'), 'keyframe');
+    expect(told(gaps, null)).toEqual([]);
+  });
+
+  test('what the server has lost is told where the frames around it are there', () => {
+    const gaps = new SessionGaps();
+    gaps.lose(lost(92, 93));
+    gaps.lose(lost(40, 41));
+    for (const at of [90, 91, 94]) gaps.note(frame(at * 1_000, at));
+    expect(told(gaps, coming(0, 90_000))).toEqual(['trimmed 91000..94000']);
+    for (const at of [39, 42]) gaps.note(frame(at * 1_000, at));
+    expect(told(gaps, coming(42_000, 90_000))).toEqual(['trimmed 39000..42000', 'trimmed 91000..94000']);
+  });
+
+  test('what a recorder tells is told at once, and what both streams tell once', () => {
+    const gaps = new SessionGaps();
+    const value = readGap({ kind: 'gap', reason: 'background', fromMs: 30_000, toMs: 52_000 }, 52_000);
+    if (value) for (let time = 0; time < 2; time++) gaps.tell(frame(52_000, 52), value);
+    gaps.lose(lost(7, 8));
+    gaps.lose(lost(5, 8));
+    gaps.lose(lost(6, 8));
+    gaps.note(frame(4_000, 4));
+    gaps.note(frame(9_000, 9));
+    expect(told(gaps, coming(0, 90_000))).toEqual(['background 30000..52000']);
+    expect(told(gaps, null)).toEqual(['trimmed 4000..9000', 'background 30000..52000']);
+  });
+});

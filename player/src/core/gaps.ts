@@ -163,16 +163,18 @@ export class SessionGaps {
    * All gaps, in order of time.
    *
    * @param extent first and newest moment of the session: where a gap ends that nothing ends yet
-   * @param absent what is still on its way: a gap that is found by what is not there is not told before it is sure
+   * @param absent what of history is still on its way: what is only found missing is told where history has come already; null when it is complete
    */
   list(extent: TimeRange, absent: TimeRange | null = null): Gap[] {
-    const found = [
-      ...this.#lost.map((lost) => this.#place(lost, extent)),
-      ...this.#blind(extent),
-      ...this.#incomplete.map((incomplete) => this.#part(incomplete, extent)),
+    const hasCome = (gap: Gap): boolean => absent === null || gap.toMs <= absent.fromMs;
+    const lost = this.#lost.map((one) => this.#place(one, extent));
+    const found = [...this.#blind(extent), ...this.#incomplete.map((incomplete) => this.#part(incomplete, extent))];
+    const gaps = [
+      ...this.#told.values(),
+      // The server's word; only its place needs the frames around it.
+      ...lost.filter((gap) => hasCome(gap) || gap.fromMs >= (absent?.toMs ?? 0)),
+      ...found.filter(hasCome),
     ];
-    const isSure = (gap: Gap): boolean => absent === null || gap.toMs <= absent.fromMs || gap.fromMs >= absent.toMs;
-    const gaps = [...this.#told.values(), ...found.filter(isSure)];
     return gaps.toSorted((a, b) => a.fromMs - b.fromMs || a.toMs - b.toMs).slice(0, GAPS_MAX);
   }
 

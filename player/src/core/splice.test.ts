@@ -1,5 +1,5 @@
 import type { PositionedFrame } from '@playhead/schemas';
-import { FrameJoiner, formatPosition, toOffset } from '@playhead/schemas';
+import { comparePositions, FrameJoiner, formatPosition, toOffset } from '@playhead/schemas';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { keyframeJoin } from '../../test/keyframe-join.ts';
@@ -67,10 +67,14 @@ describe('the edge and history of a session', () => {
         fc.array(fc.nat(9), { minLength: 1, maxLength: 40 }),
         fc.double({ min: 0, max: 1, noNaN: true }),
         fc.array(fc.boolean(), { minLength: 1, maxLength: 60 }),
-        (recorded, shuffle, share, turns) => {
+        fc.option(fc.nat(60)),
+        (recorded, shuffle, share, turns, cutAt) => {
           const log = logOf(recorded, shuffle);
           const stored = Math.floor(share * log.length);
-          const edge = keyframeJoin(log, stored);
+          const joined = keyframeJoin(log, stored);
+          // Who comes again behind a position gets everything behind it, of windows whose keyframe had not been reached, too.
+          const last = cutAt === null ? undefined : joined[cutAt]?.position;
+          const edge = log.filter((frame) => joined.includes(frame) || (last !== undefined && comparePositions(frame.position, last) > 0));
           const history = [...log];
           /** What comes after the edge has told that it has given all that there was: until then history is not over. */
           const settled = edge.length;

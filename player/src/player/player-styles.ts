@@ -159,6 +159,11 @@ export const playerStyles = [
     .veil.gap.blind {
       background: repeating-linear-gradient(135deg, var(--stripe) 0 2px, transparent 2px 16px), var(--sunken);
     }
+    /* Over a picture of another moment. */
+    .veil.waiting {
+      background: color-mix(in srgb, var(--sunken) 88%, transparent);
+      color: var(--ink);
+    }
     .veil .card {
       padding: 14px 20px 15px;
       border-radius: var(--radius);

@@ -126,7 +126,8 @@ export class PlayheadPlayer extends LitElement {
   }
 
   protected override updated(): void {
-    if (this.#opened !== `${this.apiBase} ${this.sessionId}`) this.#open();
+    // What is left is updated once more; it must not come to life again.
+    if (this.isConnected && this.#opened !== `${this.apiBase} ${this.sessionId}`) this.#open();
   }
 
   #open(): void {
@@ -287,7 +288,7 @@ export class PlayheadPlayer extends LitElement {
           return message('This session cannot be opened', 'The server did not understand the request.');
       }
     }
-    if (view.waiting) return loadingVeil('Loading this part of the session…');
+    if (view.waiting) return loadingVeil('Loading this part of the session…', 'waiting');
     if (view.gapNow !== null && view.ready && (view.position !== null || !view.loading)) return gapVeil(view.gapNow, view.startMs);
     if (view.position !== null) return nothing;
     if (view.state === 'ended' && !view.loading && !view.ready)
@@ -345,8 +346,8 @@ export class PlayheadPlayer extends LitElement {
   };
 }
 
-function loadingVeil(text: string): TemplateResult {
-  return html`<div class="veil" role="status"><div class="spinner"></div><p>${text}</p></div>`;
+function loadingVeil(text: string, kind = ''): TemplateResult {
+  return html`<div class="veil ${kind}" role="status"><div class="spinner"></div><p>${text}</p></div>`;
 }
 
 function gapVeil(gap: Gap, startMs: number): TemplateResult {

@@ -43,7 +43,7 @@ export interface ReplayView {
   /** End of the timeline: of what is recorded, or the live edge. */
   readonly endMs: number;
   readonly bufferedMs: number;
-  /** A stretch that is still on its way. */
+  /** The stretch that is still on its way, of no length when only details are; null when history is complete. */
   readonly absent: TimeRange | null;
   /** The shown moment lies in it. */
   readonly waiting: boolean;
@@ -120,6 +120,12 @@ export class Replay {
       this.#frameRequest = requestAnimationFrame(loop);
     };
     this.#frameRequest = requestAnimationFrame(loop);
+    // When the page is on the screen, and the first frame is on its way.
+    requestAnimationFrame(() => {
+      setTimeout(() => {
+        if (!this.#closed) this.stages.prepare();
+      });
+    });
   }
 
   /** Faults of the replay itself (not of the connection) so far. */
@@ -145,6 +151,7 @@ export class Replay {
     const displayed = this.stages.displayed();
     const gaps = ready ? this.#gaps() : [];
     const { absent, startMs } = extent;
+    const waiting = this.#begun && isAbsent(absent, this.#clock.timeMs);
     return {
       state,
       text: stateText(state, facts),
@@ -156,7 +163,7 @@ export class Replay {
       endMs: ready ? Math.max(this.#endMs, extent.live ? (this.#edgeMs ?? 0) : 0) : 0,
       bufferedMs: ready ? this.#endMs : 0,
       absent,
-      waiting: this.#begun && isAbsent(absent, this.#clock.timeMs),
+      waiting,
       behindMs: behind,
       lagMs: this.#gauge.lagMs,
       live: extent.live,
@@ -167,7 +174,7 @@ export class Replay {
       marks: this.#tracks.marks,
       gaps,
       gapNow: ready ? gapAt(gaps, this.#clock.timeMs, this.stages.activeId) : null,
-      href: this.#tracks.hrefAt(this.#clock.timeMs, this.stages.activeId),
+      href: waiting ? '' : this.#tracks.hrefAt(this.#clock.timeMs, this.stages.activeId),
       position: displayed ? formatPosition(displayed.position) : null,
       refusal: source.refusal,
     };
@@ -281,7 +288,7 @@ export class Replay {
     return historyDone || session === null ? this.#startMs : Math.min(this.#startMs, session.startedAtMs);
   }
 
-  /** What is on its way, and cannot be shown. */
+  /** What is on its way, and cannot be shown; null when history is complete. */
   #absent(): TimeRange | null {
     return this.#source.historyDone || this.#startMs > this.#endMs ? null : this.#absence.range(this.#beginningMs());
   }

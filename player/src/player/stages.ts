@@ -13,10 +13,20 @@ export class Stages {
   readonly #stages = new Map<string, Stage>();
   #active: Stage | null = null;
   #pinned: string | null = null;
+  /** Waits for the first window that shows pages. */
+  #spare: DomStage | null = null;
 
   constructor(host: HTMLElement, source: PictureSource) {
     this.#host = host;
     this.#source = source;
+  }
+
+  /** Makes a stage for pages while the first frame is on its way: to make one takes a while. */
+  prepare(): void {
+    if (this.#spare !== null || this.#stages.size > 0) return;
+    this.#spare = new DomStage((cause) => this.#source.onFault(cause));
+    this.#host.append(this.#spare.element);
+    this.#spare.prepare();
   }
 
   /** Windows in order of appearance. */
@@ -56,14 +66,14 @@ export class Stages {
   addDom(frame: PositionedFrame): readonly DomEvent[] | undefined {
     const events = readDomPayload(frame.payload, frame.timestampMs);
     if (!events) return undefined;
-    const stage = this.#stages.get(frame.windowId) ?? this.#open(new DomStage(frame.windowId, (cause) => this.#source.onFault(cause)));
+    const stage = this.#stages.get(frame.windowId) ?? this.#openPages(frame.windowId);
     if (stage instanceof DomStage) stage.add(frame, events);
     return events;
   }
 
   /** Takes a picture. False when it is known already, or the window shows pages. */
   addPicture(windowId: string, picture: Picture): boolean {
-    const stage = this.#stages.get(windowId) ?? this.#open(new ImageStage(windowId, this.#source));
+    const stage = this.#stages.get(windowId) ?? this.#openPictures(windowId);
     return stage instanceof ImageStage && stage.add(picture);
   }
 
@@ -84,14 +94,29 @@ export class Stages {
   }
 
   destroy(): void {
+    this.#spare?.destroy();
+    this.#spare = null;
     for (const stage of this.#stages.values()) stage.destroy();
     this.#stages.clear();
     this.#active = null;
   }
 
+  #openPages(windowId: string): Stage {
+    const stage = this.#spare ?? new DomStage((cause) => this.#source.onFault(cause));
+    this.#spare = null;
+    stage.windowId = windowId;
+    return this.#open(stage);
+  }
+
+  #openPictures(windowId: string): Stage {
+    this.#spare?.destroy();
+    this.#spare = null;
+    return this.#open(new ImageStage(windowId, this.#source));
+  }
+
   #open(stage: Stage): Stage {
     this.#stages.set(stage.windowId, stage);
-    this.#host.append(stage.element);
+    if (!stage.element.isConnected) this.#host.append(stage.element);
     return stage;
   }
 }

@@ -92,12 +92,12 @@ export class TimelineBar extends LitElement {
         top: 19px;
         height: 6px;
         border-radius: 3px;
-        background: repeating-linear-gradient(90deg, var(--line) 0 8px, var(--accent-soft) 8px 16px);
-        animation: come 0.8s linear infinite;
+        background: repeating-linear-gradient(90deg, var(--line-strong) 0 6px, var(--surface) 6px 12px);
+        animation: come 1s linear infinite;
       }
       @keyframes come {
         to {
-          background-position-x: 16px;
+          background-position-x: 12px;
         }
       }
       @media (prefers-reduced-motion: reduce) {

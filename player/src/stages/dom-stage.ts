@@ -34,7 +34,8 @@ const UNKNOWN_VIEWPORT = { width: 1280, height: 800 };
  * - an action that throws ends rrweb's loop; so each is guarded.
  */
 export class DomStage implements Stage {
-  readonly windowId: string;
+  /** '' as long as it waits for one. */
+  windowId = '';
   readonly element: HTMLElement;
   readonly #root: HTMLElement;
   readonly #onFault: (cause: unknown) => void;
@@ -53,8 +54,7 @@ export class DomStage implements Stage {
   #lastCast: ReplayerEvent | null = null;
   #size = UNKNOWN_VIEWPORT;
 
-  constructor(windowId: string, onFault: (cause: unknown) => void) {
-    this.windowId = windowId;
+  constructor(onFault: (cause: unknown) => void) {
     this.#onFault = onFault;
     this.element = document.createElement('div');
     this.element.className = 'stage dom-stage';
@@ -67,12 +67,17 @@ export class DomStage implements Stage {
 
   /** The replayed document; null before the first keyframe was shown. */
   get contentDocument(): Document | null {
-    return this.#replayer?.iframe.contentDocument ?? null;
+    return this.#base === null ? null : (this.#replayer?.iframe.contentDocument ?? null);
   }
 
   /** Events given to the stage so far. */
   get eventCount(): number {
     return this.#entries.reduce((sum, entry) => sum + entry.events.length, 0);
+  }
+
+  /** Does now what takes time when the first page is shown; connected to the document. */
+  prepare(): void {
+    if (this.element.isConnected) this.#replayer ??= this.#create();
   }
 
   add(frame: PositionedFrame, events: readonly DomEvent[]): void {

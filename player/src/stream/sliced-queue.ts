@@ -30,6 +30,7 @@ export class SlicedQueue<Item> {
   }
 
   push(items: readonly Item[]): void {
+    if (this.#closed) return;
     for (const item of items) this.#items.push(item);
     this.#plan();
   }
@@ -42,13 +43,14 @@ export class SlicedQueue<Item> {
   }
 
   #plan(): void {
-    if (this.#planned || this.#closed) return;
+    if (this.#planned) return;
     this.#planned = true;
     this.#around.later(() => this.#slice());
   }
 
   #slice(): void {
     this.#planned = false;
+    if (this.#closed) return;
     const { take, onPause, now, hidden } = this.#around;
     const endsMs = now() + (hidden() ? SLICE_HIDDEN_MS : SLICE_MS);
     while (!this.isEmpty) {
