@@ -1,7 +1,7 @@
 import type { Watch } from '@playhead/schemas';
 import { isSessionId, partitionOf } from '@playhead/schemas';
 import { manualClock } from '@playhead/testkit';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { GatewayWorld, SESSION } from './gateway-world.ts';
 import type { WsClient } from './ws-client.ts';
 
@@ -69,6 +69,30 @@ describe('who may watch', () => {
     const viewer = world.join();
     await viewer.until(() => viewer.story.includes('live'));
     expect(views).toEqual([expect.objectContaining({ projectId: 'shop', sessionId: SESSION, viewer: 'Ada' })]);
+  });
+
+  test('who opens a second connection beside the first watches once, also when the session is over', async () => {
+    const watches: string[] = [];
+    world = await GatewayWorld.open({
+      wrapCatalog: (catalog) => ({ ...catalog, recordView: async ({ watchId }) => void watches.push(watchId) }),
+    });
+    await world.start();
+    await world.end();
+    const first = world.join();
+    await first.until(() => first.story.includes('ended'));
+    const second = world.join();
+    await second.until(() => second.story.includes('ended'));
+    expect(watches).toHaveLength(2);
+    expect(new Set(watches).size).toBe(1);
+    first.drop();
+    second.drop();
+    // Who comes later watches once more.
+    await vi.waitFor(async () => {
+      const later = world.join();
+      await later.until(() => later.story.includes('ended'));
+      later.drop();
+      expect(new Set(watches).size).toBe(2);
+    });
   });
 
   test('an address that speaks WebSocket says so to others', async () => {

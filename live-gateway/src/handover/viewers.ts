@@ -14,6 +14,8 @@ interface Connected {
   readonly socket: PacedSocket;
   readonly projectId: string;
   readonly sessionId: string;
+  readonly name: string;
+  readonly watchId: string;
   readonly viewer: Viewer;
   taken: number;
   takenAtMs: number;
@@ -61,15 +63,19 @@ export class Viewers {
     const share = session.live ? this.#leases.watch(projectId, sessionId) : null;
     const window = this.#windows.open(partition, projectId, sessionId);
     const viewer = new Viewer(this.#gateway, session, partition, from, socket, window);
-    const connected: Connected = { socket, projectId, sessionId, viewer, taken: 0, takenAtMs: clock.now() };
+    const name = person.viewer;
+    // Who opens a second connection, as for history, watches once.
+    const other = [...this.#connected].find((one) => one.name === name && one.sessionId === sessionId && one.projectId === projectId);
+    const watchId = share?.watchId ?? other?.watchId ?? this.#leases.newWatchId();
+    const connected: Connected = { socket, projectId, sessionId, name, watchId, viewer, taken: 0, takenAtMs: clock.now() };
     if (this.#connected.size === 0) this.#beat();
     this.#connected.add(connected);
     gone.addEventListener('abort', () => viewer.leave(), { once: true });
     const view = {
       projectId,
       sessionId,
-      watchId: share?.watchId ?? this.#leases.newWatchId(),
-      viewer: person.viewer,
+      watchId,
+      viewer: name,
       startedAtMs: clock.now(),
     };
     // The catalog is asked what there is to see before it is told who sees it.
