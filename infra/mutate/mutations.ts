@@ -26,6 +26,7 @@ const MARKS = ['schemas/test/marks.test.ts'];
 const HANDOVER = ['live-gateway/test/handover.test.ts'];
 const WINDOW = ['live-gateway/test/window.test.ts'];
 const PLAYER = ['player/src/stream/live-stream.test.ts'];
+const SPLICE = ['player/src/core/splice.test.ts'];
 const INGEST = ['ingest/test/acknowledging.test.ts'];
 const LMDB = ['packages/log-lmdb/test/commit-queue.test.ts'];
 const LIFECYCLE = ['processors/test/lifecycle.test.ts', 'processors/test/lifecycle-driver.test.ts'];
@@ -207,6 +208,36 @@ export const MUTATIONS: readonly Mutation[] = [
       file: 'player/src/stream/live-stream.ts',
       before: 'if (last === null || comparePositions(frame.position, last) > 0) fresh.push(frame);',
       after: 'fresh.push(frame);',
+    },
+  ]),
+  ...notSimulated(SPLICE, [
+    {
+      name: 'history-overlaps-edge',
+      broken: 'the player takes from history what the edge has, too',
+      file: 'player/src/core/splice.ts',
+      before: 'if (met !== undefined && comparePositions(frame.position, met) >= 0) return [];',
+      after: 'void met;',
+    },
+    {
+      name: 'edge-repeats-history',
+      broken: 'the player takes from the edge what came from history before',
+      file: 'player/src/core/splice.ts',
+      before: 'if (past !== undefined && comparePositions(frame.position, past) <= 0) return [];',
+      after: 'void past;',
+    },
+    {
+      name: 'history-ends-early',
+      broken: 'history ends where the first window of the edge begins',
+      file: 'player/src/core/splice.ts',
+      before: 'if (this.#meetsAt === null || comparePositions(frame.position, this.#meetsAt) > 0) this.#meetsAt',
+      after: 'if (this.#meetsAt === null) this.#meetsAt',
+    },
+    {
+      name: 'seam-cuts-frames',
+      broken: 'the rest of a frame that began before the edge is dropped',
+      file: 'player/src/core/splice.ts',
+      before: 'if (isContinuation(frame)) return this.#toHistory(frame);',
+      after: 'if (isContinuation(frame)) return [];',
     },
   ]),
   ...simulated(INGEST, [

@@ -285,6 +285,8 @@ export class SessionSource {
 
   #refuse(why: Refusal): void {
     this.#refusal = why;
+    this.#history?.close();
+    this.#past.close();
     this.#step(why === 'not-found' && this.#hasFrames ? 'deleted' : 'refused');
   }
 
