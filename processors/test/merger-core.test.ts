@@ -55,6 +55,8 @@ describe('when, and which', () => {
     const waiting = ['a', 'b', 'c', 'd'].map((sessionId, i) => session(sessionId, START_MS + i, 200));
     expect(chosen(waiting, START_MS + 10)).toEqual(['a', 'b']);
     expect(chosen([session('large', START_MS, 10_000), ...waiting], START_MS + 10)).toEqual(['large']);
+    const mixed = [session('small', START_MS, 1), session('large', START_MS, 10_000), ...waiting];
+    expect(chosen(mixed, START_MS + 10)).toEqual(['small', 'a']);
   });
 
   test('[MG1] the first look is over everything that ended long enough ago, later ones begin a day before what may still wait', () => {

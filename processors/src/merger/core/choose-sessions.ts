@@ -22,7 +22,8 @@ export interface MergeTimes {
 }
 
 /**
- * The sessions that a merge begins with, the earliest end first; none while it is not worth a merge yet.
+ * The sessions of a merge, the earliest end first; none while it is not worth a merge yet. It begins with the one that waits longest, however
+ * large, and goes on with those that fit whole: a large one behind others waits until it is the first, and keeps no smaller ones out.
  *
  * @param waiting sessions that can be merged, the earliest end first: SESSIONS_MAX where there may be more
  */
@@ -35,7 +36,7 @@ export function chooseSessions<S extends WaitingSession>(waiting: readonly S[], 
   const chosen: S[] = [];
   let taken = 0;
   for (const session of waiting) {
-    if (taken >= times.mergeBytesMax) break;
+    if (chosen.length > 0 && taken + session.bytes > times.mergeBytesMax) continue;
     chosen.push(session);
     taken += session.bytes;
   }

@@ -25,7 +25,7 @@ export interface MergeBytes {
 
 /**
  * What a merge still takes. The session that it begins with is cut where it is too large for one object; those behind it come whole or not at all:
- * who does not fit begins the next merge, so that no session lies in more objects than its size asks for.
+ * who does not fit waits until a merge begins with it, so that no session lies in more objects than its size asks for.
  */
 export class MergeRoom {
   readonly #max: MergeBytes;
