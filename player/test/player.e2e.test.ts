@@ -230,6 +230,19 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
       expect((await until(({ state }) => state === 'paused')).faults).toBe(0);
     });
 
+    test('that is deleted while its history is on its way, is told so', async () => {
+      longPage('session-long-deleted', Date.now() - LONG_MS);
+      session.heldBehind = 30;
+      await page.goto(`${server.url}/sessions/session-long-deleted`);
+      await until(({ state, items }) => state === 'live' && items.length === 12);
+      await vi.waitFor(() => expect(session.joins).toEqual(['keyframe', 'start']));
+      server.sessions.delete('session-long-deleted');
+      session.drop();
+      await until(({ state }) => state === 'deleted');
+      await page.getByText('This session was deleted').waitFor();
+      await vi.waitFor(() => expect(session.connections.size).toBe(0));
+    });
+
     test('that ends while its history is on its way, sees the end and then all of it', async () => {
       longPage('session-long-ends', Date.now() - LONG_MS);
       session.heldBehind = 30;
@@ -584,6 +597,53 @@ describe.runIf(missing === '')(`the player in a browser${suffix}`, () => {
       expect(watch.positions).not.toContain(`${late}.0`);
       const offsets = watch.positions.map(Number.parseFloat);
       expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
+    });
+
+    /** A live session of a minute, a picture each second. */
+    async function longPictures(sessionId: string): Promise<readonly number[]> {
+      const jpegs = await paintJpegs(page, 12);
+      const start = Date.now() - 60_000;
+      session = server.add(sessionId, { source: 'phone', startedAtMs: start });
+      const placed = Array.from({ length: 60 }, (_, index) =>
+        session.append('phone', [imageFrame(start + index * 1_000, jpegs[index % 12] ?? new Uint8Array())]),
+      );
+      session.append('phone', [signalFrame(start + 3_000, { kind: 'tap', text: 'Buy' })]);
+      session.store();
+      return placed.map(([frame]) => frame?.position.offset ?? 0);
+    }
+
+    test('the live picture is drawn before the index has come; who scrubs back waits for it', async () => {
+      const offsets = await longPictures('session-pictures-first');
+      let letGo = (): void => undefined;
+      const gate = new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+      await page.route('**/blocks', async (route) => {
+        await gate;
+        await route.continue();
+      });
+      await page.goto(`${server.url}/sessions/session-pictures-first`);
+      await until(({ state, position }) => state === 'live' && position === `${offsets.at(-1)}.0`);
+      expect(await isComing()).toBe(true);
+      await stand(20_000);
+      await vi.waitFor(async () => expect(await isLoading()).toBe(true));
+      letGo();
+      await until(({ position }) => position === `${offsets[20]}.0`);
+      await vi.waitFor(async () => expect([await isLoading(), await isComing()]).toEqual([false, false]));
+      expect(session.joins).toEqual(['keyframe']);
+      expect((await until(({ state }) => state === 'paused')).faults).toBe(0);
+    });
+
+    test('without the index, a stream brings what was before', async () => {
+      const offsets = await longPictures('session-pictures-streamed');
+      await page.route('**/blocks', (route) => route.abort());
+      await page.goto(`${server.url}/sessions/session-pictures-streamed`);
+      await until(({ state, position }) => state === 'live' && position === `${offsets.at(-1)}.0`);
+      await vi.waitFor(() => expect(session.joins).toEqual(['keyframe', 'start']));
+      await vi.waitFor(async () => expect(await isComing()).toBe(false));
+      await stand(20_000);
+      await until(({ position }) => position === `${offsets[20]}.0`);
+      expect(await page.locator('button.signal.tap').count()).toBe(1);
     });
 
     test('gaps of the recorder and of the catalog are shown, although only the last picture comes with the join', async () => {

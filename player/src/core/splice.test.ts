@@ -68,37 +68,31 @@ describe('the edge and history of a session', () => {
         fc.double({ min: 0, max: 1, noNaN: true }),
         fc.array(fc.boolean(), { minLength: 1, maxLength: 60 }),
         fc.option(fc.nat(60)),
-        (recorded, shuffle, share, turns, cutAt) => {
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (recorded, shuffle, share, turns, cutAt, later) => {
           const log = logOf(recorded, shuffle);
           const stored = Math.floor(share * log.length);
           const joined = keyframeJoin(log, stored);
           // Who comes again behind a position gets everything behind it, of windows whose keyframe had not been reached, too.
           const last = cutAt === null ? undefined : joined[cutAt]?.position;
           const edge = log.filter((frame) => joined.includes(frame) || (last !== undefined && comparePositions(frame.position, last) > 0));
-          const history = [...log];
-          /** What comes after the edge has told that it has given all that there was: until then history is not over. */
-          const settled = edge.length;
+          // What comes while somebody watches comes on the edge alone: history ends where it was when the edge had given all that there was.
+          const joinedAt = stored + Math.floor(later * (log.length - stored));
+          const history = log.slice(0, joinedAt);
+          const settled = edge.filter((frame) => history.includes(frame)).length;
           const splice = new Splice();
           const all: Spliced[] = [];
           let given = 0;
           let over = false;
           for (let turn = 0; given < edge.length || !over; turn++) {
-            const frame = turns[turn % turns.length] === true || over ? edge[given] : undefined;
-            if (frame !== undefined) {
-              all.push(splice.edge([frame]));
-              given++;
-              continue;
-            }
-            const past = history.shift();
+            const next = over || turns[turn % turns.length] === true ? edge[given] : undefined;
+            const past = next === undefined ? history.shift() : undefined;
+            if (next !== undefined) given++;
+            if (next !== undefined) all.push(splice.edge([next]));
             if (past !== undefined) all.push(splice.history([past]));
-            else if (given < edge.length) {
-              all.push(splice.edge([edge[given] as PositionedFrame]));
-              given++;
-            }
-            if (given === settled && (splice.hasMet || history.length === 0)) {
-              all.push(splice.endHistory());
-              over = true;
-            }
+            if (over || !((given >= settled && splice.hasMet) || history.length === 0)) continue;
+            all.push(splice.endHistory());
+            over = true;
           }
           const joiner = new FrameJoiner();
           const once: Spliced[] = log.map((frame) => {

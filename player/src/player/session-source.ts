@@ -55,13 +55,14 @@ export class SessionSource {
   readonly #sessionId: string;
   readonly #sink: FrameSink;
   readonly #timers = new Set<number>();
+  readonly #splice = new Splice();
+  /** Frames of history that came and were not looked at yet. */
   readonly #past: SlicedQueue<PositionedFrame>;
   #stream: StreamState = CONNECTING;
   #edge: LiveStream;
   /** The connection before it, until the new one stands: it is the same viewer. */
   #before: LiveStream | null = null;
   #history: LiveStream | null = null;
-  #splice = new Splice();
   #incomplete: readonly IncompleteFrame[] = [];
   #index: PictureIndex | null = null;
   /** Null before the session is known. */
@@ -154,7 +155,7 @@ export class SessionSource {
 
   /** Brings what lies before the last keyframes, once: to be called when what is seen first is on the screen. */
   loadHistory(): void {
-    if (this.#historyFrom === null) return;
+    if (this.#historyFrom === null || this.#refusal !== null) return;
     this.#historyWanted = true;
     if (this.#historyFrom === 'index') this.#followIndex();
     else if (!this.#historyDone) this.#history ??= this.#readHistory();
@@ -285,6 +286,7 @@ export class SessionSource {
 
   #refuse(why: Refusal): void {
     this.#refusal = why;
+    this.#before?.close();
     this.#history?.close();
     this.#past.close();
     this.#step(why === 'not-found' && this.#hasFrames ? 'deleted' : 'refused');
@@ -326,6 +328,7 @@ export class SessionSource {
   }
 
   #stored(frames: readonly StoredFrame[]): void {
+    if (this.#historyFrom === 'index') this.#give(this.#splice.endHistory(), 'history');
     for (const frame of frames) {
       this.#hasFrames = true;
       if (frame.track === 'image') this.#sink.picture(frame);
