@@ -229,6 +229,7 @@ export const playerStyles = [
       cursor: default;
     }
     .icon-button.play {
+      flex: none;
       width: 40px;
       height: 40px;
       border-radius: 50%;
@@ -303,7 +304,10 @@ export const playerStyles = [
       }
       .go-live {
         margin-right: 0;
-        padding: 0 10px 0 7px;
+        padding: 0 10px;
+      }
+      .go-live svg {
+        display: none;
       }
       .choice {
         padding: 0 3px;
