@@ -14,25 +14,47 @@ const TIMES_LONG = 20;
 const IDS_APART = 10_000;
 const KIB = 1024;
 
-const compress = promisify(zlib.zstdCompress);
+type Compress = (raw: Uint8Array) => Promise<Buffer>;
+interface Codec {
+  readonly name: string;
+  readonly compress: Compress;
+  readonly inflate: (piece: Uint8Array) => unknown;
+}
+
+const zstd = (level: number): Codec => ({
+  name: `zstd ${level}`,
+  compress: (raw) =>
+    promisify(zlib.zstdCompress)(raw, { pledgedSrcSize: raw.length, params: { [zlib.constants.ZSTD_c_compressionLevel]: level } }),
+  inflate: zlib.zstdDecompressSync,
+});
+
+const brotli = (quality: number): Codec => ({
+  name: `brotli ${quality}`,
+  compress: (raw) => {
+    const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_LGWIN, BROTLI_PARAM_SIZE_HINT } = zlib.constants;
+    const params = { [BROTLI_PARAM_QUALITY]: quality, [BROTLI_PARAM_LGWIN]: 20, [BROTLI_PARAM_SIZE_HINT]: raw.length };
+    return promisify(zlib.brotliCompress)(raw, { params });
+  },
+  inflate: zlib.brotliDecompressSync,
+});
 
 /**
- * How is a merged block cut and compressed? Lays a session out as one block, with pieces of several sizes and levels of zstd. The baseline
- * are the blocks that the compactor wrote of it: 10 s each, level 3. Figures of one run are in docs/decisions/0008-merged-pieces.md.
+ * How is a merged block cut and compressed? Lays a session out as one block, with pieces of several sizes, by zstd and brotli. The baseline are
+ * blocks of 10 s, zstd at level 3. Figures of one run are in docs/decisions/0008-merged-pieces.md and 0014-columns.md.
  */
 export async function benchMergedPieces(report: (table: BenchTable) => void): Promise<void> {
   for (const times of [1, TIMES_LONG]) {
     const events = played(recordedEvents(), times);
     const rawBytes = events.reduce((sum, { payload }) => sum + payload.length, 0);
-    const row = async (name: string, blocks: readonly PositionedFrame[][], pieceRawBytes: number, level: number): Promise<string[]> => {
+    const row = async (name: string, blocks: readonly PositionedFrame[][], pieceRawBytes: number, codec: Codec): Promise<string[]> => {
       const measured: { readonly ms: number; readonly bytes: number; readonly longestMs: number }[] = [];
-      for (let round = 0; round < ROUNDS; round++) measured.push(await layOut(blocks, pieceRawBytes, level));
+      for (let round = 0; round < ROUNDS; round++) measured.push(await layOut(blocks, pieceRawBytes, codec));
       const bytes = measured[0]?.bytes ?? 0;
       const ms = median(measured.map((one) => one.ms));
       const longestMs = median(measured.map((one) => one.longestMs));
       return [
         name,
-        `${level}`,
+        codec.name,
         `${bytes}`,
         (rawBytes / bytes).toFixed(2),
         ms.toFixed(0),
@@ -40,36 +62,33 @@ export async function benchMergedPieces(report: (table: BenchTable) => void): Pr
         longestMs.toFixed(1),
       ];
     };
-    const rows = [await row('blocks of flushes', flushesOf(events), PIECE_RAW_BYTES, 3)];
-    for (const level of [3, 9, 19]) {
-      for (const kib of [256, 1024, 4096]) rows.push(await row(`merged, ${kib} KiB`, [events], kib * KIB, level));
+    const rows = [await row('blocks of flushes', flushesOf(events), PIECE_RAW_BYTES, zstd(3))];
+    for (const codec of [zstd(3), zstd(9), brotli(7), brotli(10)]) {
+      for (const kib of [256, 1024, 4096]) rows.push(await row(`merged, ${kib} KiB`, [events], kib * KIB, codec));
     }
     report({
       about: `${events.length} events, ${rawBytes} bytes: the recording ${times} times; median of ${ROUNDS} rounds`,
-      columns: ['pieces', 'zstd', 'block, bytes', 'ratio', 'made in, ms', 'MB/s', 'slowest piece inflates in, ms'],
+      columns: ['pieces', 'codec', 'block, bytes', 'ratio', 'made in, ms', 'MB/s', 'slowest piece inflates in, ms'],
       rows,
     });
   }
 }
 
-async function layOut(blocks: readonly PositionedFrame[][], pieceRawBytes: number, level: number) {
+async function layOut(blocks: readonly PositionedFrame[][], pieceRawBytes: number, codec: Codec) {
   const began = performance.now();
   const pieces: Buffer[] = [];
   let bytes = 0;
   for (const frames of blocks) {
     const cut = cutBlock(frames, pieceRawBytes);
     const compressed: Buffer[] = [];
-    for (const piece of cut.pieces) {
-      const params = { [zlib.constants.ZSTD_c_compressionLevel]: level };
-      compressed.push(await compress(rawBytesOf(piece), { pledgedSrcSize: piece.rawLength, params }));
-    }
+    for (const piece of cut.pieces) compressed.push(await codec.compress(rawBytesOf(piece)));
     bytes += layOutBlock(cut, compressed, zlib.crc32).length;
     pieces.push(...compressed);
   }
   const ms = performance.now() - began;
   const inflated = pieces.map((piece) => {
     const from = performance.now();
-    zlib.zstdDecompressSync(piece);
+    codec.inflate(piece);
     return performance.now() - from;
   });
   return { ms, bytes, longestMs: Math.max(...inflated) };

@@ -10,15 +10,13 @@
  * has no such place, or a byte 0, lies there as it is.
  */
 const MARK = 0;
-const TEXT_ENCODER = new TextEncoder();
 
 /** The payload without its time; null where it lies as it is. */
 export function stamped(payload: Uint8Array, timestampMs: number): Uint8Array | null {
-  const digits = digitsOf(timestampMs);
+  const digits = `${timestampMs}`;
   const at = lastPlaceOf(digits, payload);
   if (at < 0 || payload.includes(MARK)) return null;
-  const left = new Uint8Array(payload.length - digits.length + 1);
-  left.set(payload.subarray(0, at));
+  const left = payload.slice(0, payload.length - digits.length + 1);
   left[at] = MARK;
   left.set(payload.subarray(at + digits.length), at + 1);
   return left;
@@ -28,11 +26,11 @@ export function stamped(payload: Uint8Array, timestampMs: number): Uint8Array | 
 export function unstamped(left: Uint8Array, timestampMs: number): Uint8Array | null {
   const at = left.indexOf(MARK);
   if (at < 0) return null;
-  const digits = digitsOf(timestampMs);
+  const digits = `${timestampMs}`;
   const payload = new Uint8Array(left.length - 1 + digits.length);
-  payload.set(left.subarray(0, at));
-  payload.set(digits, at);
+  payload.set(left);
   payload.set(left.subarray(at + 1), at + digits.length);
+  for (let i = 0; i < digits.length; i++) payload[at + i] = digits.charCodeAt(i);
   return payload;
 }
 
@@ -41,15 +39,11 @@ export function stampedLength(length: number, timestampMs: number): number {
   return length - `${timestampMs}`.length + 1;
 }
 
-function digitsOf(timestampMs: number): Uint8Array {
-  return TEXT_ENCODER.encode(`${timestampMs}`);
-}
-
 /** From the end: a time is the last thing in an event. */
-function lastPlaceOf(digits: Uint8Array, payload: Uint8Array): number {
+function lastPlaceOf(digits: string, payload: Uint8Array): number {
   for (let at = payload.length - digits.length; at >= 0; at--) {
     let same = 0;
-    while (same < digits.length && payload[at + same] === digits[same]) same++;
+    while (same < digits.length && payload[at + same] === digits.charCodeAt(same)) same++;
     if (same === digits.length) return at;
   }
   return -1;
