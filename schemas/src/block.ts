@@ -4,7 +4,6 @@ import { crc32 } from './crc32.ts';
 import type { BlockIndex, FrameEntry, PieceEntry } from './formats/frame-index.ts';
 import { BLOCK_HEADER_BYTES, decodeFrameIndex, FrameIndexWriter, frameKind } from './formats/frame-index.ts';
 import type { Outline } from './formats/outline.ts';
-import { OutlineCursor } from './formats/outline.ts';
 import { stamped, stampedLength, unstamped } from './formats/stamp.ts';
 import type { PositionedFrame, Track } from './frame.ts';
 import { flagsOf } from './frame.ts';
@@ -188,12 +187,8 @@ class BlockCutter {
   }
 
   takeBody(offset: Offset, windowId: string, { compressed, outline }: MovableBody): void {
-    const window = this.#index.window(windowId);
     const piece = this.#pieces.push({ payloads: [], rawLength: outline.rawLength, pictures: false, moved: compressed }) - 1;
-    const frame = new OutlineCursor(outline.bytes);
-    while (frame.next()) {
-      this.#index.text(offset, frame.index, window, frameKind(frame.flags, frame.track), frame.timestampMs, frame.length, piece);
-    }
+    this.#index.body(offset, this.#index.window(windowId), outline, piece);
   }
 
   take(frame: PositionedFrame): void {

@@ -6,6 +6,7 @@ import {
   ByteWriter,
   encodeFrames,
   encodeOutline,
+  isContinuation,
   LIMITS,
   OUTLINE_BYTES_MAX,
   outlineOf,
@@ -42,7 +43,17 @@ describe('an outline', () => {
       fc.property(fc.array(anyFrame, { maxLength: 20 }), (frames) => {
         const bytes = encodeOutline(frames);
         expect(toldBy(bytes)).toEqual(outlined(frames));
-        expect(readOutline(bytes)).toEqual({ bytes, frames: frames.length, rawLength: encodeFrames(frames).length });
+        const times = frames.map(({ timestampMs }) => timestampMs);
+        expect(readOutline(bytes)).toEqual({
+          bytes,
+          frames: frames.length,
+          begun: frames.filter((frame) => !isContinuation(frame)).length,
+          keyframes: frames.filter(({ keyframe }) => keyframe).length,
+          signals: frames.filter(({ track }) => track === 'signal').length,
+          firstMs: Math.min(...times),
+          lastMs: Math.max(...times),
+          rawLength: encodeFrames(frames).length,
+        });
       }),
     );
   });

@@ -202,7 +202,7 @@ export class Compactor implements BudgetHolder {
       return true;
     }
     for (const record of item.records) {
-      await this.#waitForRoom(tails, signal);
+      if (!this.#deps.budget.admits(this)) await this.#waitForRoom(tails, signal);
       if (signal.aborted) return false;
       await this.#takeUpload(record);
       if (this.#pending.bytes >= this.#deps.settings.flushBytesMax) await this.#flush(tails);

@@ -19,12 +19,12 @@ export interface TakenRecord {
  */
 export async function takeRecord(
   pending: PendingFlush,
-  { offset, key, ...read }: LogRecord<'playhead.uploads'>,
+  read: LogRecord<'playhead.uploads'>,
   accept: (upload: Upload) => boolean,
   nowMs: number,
   readUpload?: ReadUpload,
 ): Promise<TakenRecord> {
-  const upload = read.record;
+  const { offset, key, record: upload } = read;
   if (upload === null) {
     pending.addUnreadable(offset, key, 'fault' in read ? read.fault : '', nowMs);
     return { upload, duplicate: false, rejected: true };

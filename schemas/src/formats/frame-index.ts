@@ -6,6 +6,8 @@ import { NO_OFFSET, toOffset } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import type { Position } from '../position.ts';
 import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './frames.ts';
+import type { Outline } from './outline.ts';
+import { OutlineCursor } from './outline.ts';
 import { stampedLength } from './stamp.ts';
 
 /**
@@ -141,22 +143,19 @@ export class FrameIndexWriter {
   readonly #positions: number[] = [];
   readonly #kinds = new Runs();
   readonly #pieces = new Runs();
-  readonly #times: number[] = [];
-  readonly #lengths: number[] = [];
+  readonly #times = new ByteWriter(64);
+  readonly #lengths = new ByteWriter(64);
   readonly #known = new KnownLengths();
   readonly #twins = new Runs();
   readonly #widths = new Runs();
   readonly #heights = new Runs();
+  #frames = 0;
   /** By piece: bytes of the payloads as they lie there, and how many there are. */
   readonly #payloadBytes: number[] = [];
   readonly #payloads: number[] = [];
   #offset: number = NO_OFFSET;
   #index = -1;
   #timestampMs = 0;
-
-  get frames(): number {
-    return this.#times.length;
-  }
 
   /** The number that {@link text} and {@link picture} take for a window. */
   window(windowId: string): number {
@@ -181,9 +180,9 @@ export class FrameIndexWriter {
     const { length, piece, twin, width, height } = picture;
     this.#frame(offset, index, window, kind, timestampMs, length, piece);
     if (twin === 0 && piece >= 0) this.#fill(piece, length);
-    this.#twins.add(twin);
-    this.#widths.add(width);
-    this.#heights.add(height);
+    this.#twins.add(twin, 1);
+    this.#widths.add(width, 1);
+    this.#heights.add(height, 1);
   }
 
   #fill(piece: number, held: number): void {
@@ -191,34 +190,61 @@ export class FrameIndexWriter {
     this.#payloads[piece] = (this.#payloads[piece] ?? 0) + 1;
   }
 
+  /** All frames of an upload whose body is a piece: the same as {@link text} for each of them. */
+  body(offset: number, window: number, { bytes, frames, rawLength }: Outline, piece: number): void {
+    this.#place(offset, 0, frames);
+    const frame = new OutlineCursor(bytes);
+    let beforeMs = this.#timestampMs;
+    while (frame.next()) {
+      this.#kinds.add(window * KINDS_OF_WINDOW + frameKind(frame.flags, frame.track), 1);
+      this.#times.zigzag(frame.timestampMs - beforeMs);
+      beforeMs = frame.timestampMs;
+      this.#length(frame.length);
+    }
+    this.#timestampMs = beforeMs;
+    this.#pieces.add(piece, frames);
+    this.#payloadBytes[piece] = rawLength - FRAMES_HEADER_BYTES - frames * FRAME_HEADER_BYTES;
+    this.#payloads[piece] = frames;
+  }
+
   #frame(offset: number, index: number, window: number, kind: number, timestampMs: number, length: number, piece: number): void {
+    this.#place(offset, index, 1);
+    this.#kinds.add(window * KINDS_OF_WINDOW + kind, 1);
+    this.#pieces.add(piece, 1);
+    this.#times.zigzag(timestampMs - this.#timestampMs);
+    this.#timestampMs = timestampMs;
+    this.#length(length);
+  }
+
+  /** Frames of an upload that follow each other. */
+  #place(offset: number, index: number, count: number): void {
     const positions = this.#positions;
     const last = positions.length - 1;
-    if (offset === this.#offset && index === this.#index + 1 && last > 0) positions[last] = (positions[last] ?? 0) + 1;
+    const isSame = offset === this.#offset;
+    if (isSame && index === this.#index + 1 && last > 0) positions[last] = (positions[last] ?? 0) + count;
     else {
-      const isSame = offset === this.#offset;
       assertLayout(isSame ? index > this.#index : offset > this.#offset, 'frames are in order of position');
-      positions.push(offset - this.#offset, isSame ? index - this.#index - 1 : index, 0);
+      positions.push(offset - this.#offset, isSame ? index - this.#index - 1 : index, count - 1);
     }
     this.#offset = offset;
-    this.#index = index;
-    this.#kinds.add(window * KINDS_OF_WINDOW + kind);
-    this.#pieces.add(piece);
-    this.#times.push(timestampMs - this.#timestampMs);
-    this.#timestampMs = timestampMs;
+    this.#index = index + count - 1;
+    this.#frames += count;
+  }
+
+  #length(length: number): void {
     const number = this.#known.numberOf(length);
-    this.#lengths.push(number >= 0 ? number : length + KNOWN_LENGTHS);
+    this.#lengths.varint(number >= 0 ? number : length + KNOWN_LENGTHS);
     if (number < 0) this.#known.learn(length);
   }
 
   /** The bytes drawn above. */
   bytes(pieces: readonly PieceLengths[]): Uint8Array<ArrayBuffer> {
-    const frames = this.frames;
-    const writer = new ByteWriter(64 + this.#windows.size * 40 + pieces.length * 8 + frames * 6);
+    const columnBytes = this.#times.length + this.#lengths.length;
+    const writer = new ByteWriter(64 + this.#windows.size * 40 + pieces.length * 16 + columnBytes);
     writer.u8(VERSION_RUNS);
     writer.varint(this.#windows.size);
     writer.varint(pieces.length);
-    writer.varint(frames);
+    writer.varint(this.#frames);
     for (const windowId of this.#windows.keys()) writer.text(windowId);
     let inflatedBytes = 0;
     for (const [number, piece] of pieces.entries()) {
@@ -239,8 +265,8 @@ export class FrameIndexWriter {
       writer.zigzag(piece - before);
       before = piece;
     }, writer);
-    for (const step of this.#times) writer.zigzag(step);
-    for (const number of this.#lengths) writer.varint(number);
+    writer.raw(this.#times.bytes());
+    writer.raw(this.#lengths.bytes());
     for (const column of [this.#twins, this.#widths, this.#heights]) column.write((value) => writer.varint(value), writer);
     return writer.bytes().slice();
   }
@@ -251,12 +277,12 @@ class Runs {
   readonly #values: number[] = [];
   readonly #counts: number[] = [];
 
-  add(value: number): void {
+  add(value: number, count: number): void {
     const last = this.#values.length - 1;
-    if (last >= 0 && this.#values[last] === value) this.#counts[last] = (this.#counts[last] ?? 0) + 1;
+    if (last >= 0 && this.#values[last] === value) this.#counts[last] = (this.#counts[last] ?? 0) + count;
     else {
       this.#values.push(value);
-      this.#counts.push(1);
+      this.#counts.push(count);
     }
   }
 

@@ -1,6 +1,6 @@
 import { ByteReader, BytesFault, ByteWriter } from '../bytes.ts';
 import type { Frame, Track } from '../frame.ts';
-import { flagsOf, TIMESTAMP_MAX_MS, TRACK_CODE, trackOf } from '../frame.ts';
+import { flagsOf, goesOn, isKeyframe, TIMESTAMP_MAX_MS, TRACK_CODE, trackOf } from '../frame.ts';
 import { LIMITS } from '../limits.ts';
 import { FRAME_HEADER_BYTES, FRAMES_HEADER_BYTES } from './frames.ts';
 
@@ -22,10 +22,17 @@ const FRAME_BYTES_MIN = 3;
 /** An outline that is longer is not logged: a body of nothing but signals would be twice in the log. */
 export const OUTLINE_BYTES_MAX = 16 * 1024;
 
-/** An outline whose bytes were looked through: all of them are sound. */
+/** An outline whose bytes were looked through: all of them are sound. What its frames tell together. */
 export interface Outline {
   readonly bytes: Uint8Array;
   readonly frames: number;
+  /** Those that are no part which goes on with another. */
+  readonly begun: number;
+  readonly keyframes: number;
+  readonly signals: number;
+  /** The earliest and the latest time, Unix ms; Infinity and -Infinity without a frame. */
+  readonly firstMs: number;
+  readonly lastMs: number;
   /** Bytes of the body before compression. */
   readonly rawLength: number;
 }
@@ -58,9 +65,17 @@ export function encodeOutline(frames: readonly Frame[]): Uint8Array<ArrayBuffer>
  */
 export function readOutline(bytes: Uint8Array): Outline {
   const frame = new OutlineCursor(bytes);
-  let rawLength = FRAMES_HEADER_BYTES;
-  while (frame.next()) rawLength += FRAME_HEADER_BYTES + frame.length;
-  return { bytes, frames: frame.index, rawLength };
+  let [begun, keyframes, signals, rawLength] = [0, 0, 0, FRAMES_HEADER_BYTES];
+  let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  while (frame.next()) {
+    if (!goesOn(frame.flags)) begun++;
+    if (isKeyframe(frame.flags)) keyframes++;
+    if (frame.track === 'signal') signals++;
+    rawLength += FRAME_HEADER_BYTES + frame.length;
+    if (frame.timestampMs < firstMs) firstMs = frame.timestampMs;
+    if (frame.timestampMs > lastMs) lastMs = frame.timestampMs;
+  }
+  return { bytes, frames: frame.index, begun, keyframes, signals, firstMs, lastMs, rawLength };
 }
 
 /**

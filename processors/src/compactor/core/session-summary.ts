@@ -1,5 +1,5 @@
-import type { FlushBlock, SessionCounts, SignalKind, Track } from '@playhead/schemas';
-import { flagsOf, goesOn, isKeyframe, NO_COUNTS, OutlineCursor } from '@playhead/schemas';
+import type { FlushBlock, Outline, SessionCounts, SignalKind } from '@playhead/schemas';
+import { isContinuation, NO_COUNTS, OutlineCursor } from '@playhead/schemas';
 import { BoundedFacts } from '../../core/bounded-facts.ts';
 import { parseSignal } from '../../core/parse-signal.ts';
 import type { PendingSession } from './pending-flush.ts';
@@ -35,16 +35,8 @@ export function summarise(session: PendingSession): SessionSummary {
   const counts = { ...NO_COUNTS };
   const bounded = new BoundedFacts();
   let [uploads, duplicates, rejected, bytesReceived] = [0, 0, 0, 0];
-  const times = { firstMs: Number.POSITIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY };
+  let [firstTimestampMs, lastTimestampMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   let [firstReceivedAtMs, lastReceivedAtMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  const count = (track: Track, flags: number, timestampMs: number): void => {
-    // A frame in parts is one frame.
-    if (!goesOn(flags)) counts.frames++;
-    if (track === 'image') counts.images++;
-    if (isKeyframe(flags)) counts.keyframes++;
-    if (timestampMs < times.firstMs) times.firstMs = timestampMs;
-    if (timestampMs > times.lastMs) times.lastMs = timestampMs;
-  };
   const countSignal = (payload: Uint8Array): void => {
     const signal = parseSignal(payload);
     counts[COUNT_OF_SIGNAL[signal.kind]]++;
@@ -65,16 +57,21 @@ export function summarise(session: PendingSession): SessionSummary {
     bounded.addFacts(upload.facts);
     bounded.addPage(upload.facts.url);
     for (const frame of upload.frames) {
-      count(frame.track, flagsOf(frame), frame.timestampMs);
+      // A frame in parts is one frame.
+      if (!isContinuation(frame)) counts.frames++;
+      if (frame.track === 'image') counts.images++;
+      if (frame.keyframe) counts.keyframes++;
+      firstTimestampMs = Math.min(firstTimestampMs, frame.timestampMs);
+      lastTimestampMs = Math.max(lastTimestampMs, frame.timestampMs);
       if (frame.track === 'signal') countSignal(frame.payload);
     }
     if (upload.body === null) continue;
-    const { bytes } = upload.body.outline;
-    const frame = new OutlineCursor(bytes);
-    while (frame.next()) {
-      count(frame.track, frame.flags, frame.timestampMs);
-      if (frame.track === 'signal') countSignal(bytes.subarray(frame.at, frame.at + frame.length));
-    }
+    const { outline } = upload.body;
+    counts.frames += outline.begun;
+    counts.keyframes += outline.keyframes;
+    firstTimestampMs = Math.min(firstTimestampMs, outline.firstMs);
+    lastTimestampMs = Math.max(lastTimestampMs, outline.lastMs);
+    if (outline.signals > 0) for (const payload of signalsOf(outline)) countSignal(payload);
   }
 
   const first = session.uploads[0];
@@ -85,8 +82,8 @@ export function summarise(session: PendingSession): SessionSummary {
     sessionId,
     firstOffset: first.offset,
     lastOffset: last.offset,
-    firstTimestampMs: counts.frames > 0 ? times.firstMs : 0,
-    lastTimestampMs: counts.frames > 0 ? times.lastMs : 0,
+    firstTimestampMs: counts.frames > 0 ? firstTimestampMs : 0,
+    lastTimestampMs: counts.frames > 0 ? lastTimestampMs : 0,
     firstReceivedAtMs,
     lastReceivedAtMs,
     windows: bounded.windows,
@@ -99,4 +96,11 @@ export function summarise(session: PendingSession): SessionSummary {
     facts: bounded.facts,
     marks: session.marks.encode(),
   };
+}
+
+function signalsOf({ bytes }: Outline): Uint8Array[] {
+  const signals: Uint8Array[] = [];
+  const frame = new OutlineCursor(bytes);
+  while (frame.next()) if (frame.track === 'signal') signals.push(bytes.subarray(frame.at, frame.at + frame.length));
+  return signals;
 }
