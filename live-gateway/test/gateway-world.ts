@@ -42,11 +42,12 @@ import { WsClient } from './ws-client.ts';
 export const SESSION = 'session-0001';
 export const EPOCH_MS = 1_750_000_000_000;
 
-const projects: Projects = {
-  projectOfWriteKey: () => undefined,
-  viewerOfToken: (token) =>
-    token === 'ada' ? { projectId: 'shop', viewer: 'Ada' } : token === 'eve' ? { projectId: 'other', viewer: 'Eve' } : undefined,
-};
+const VIEWERS = new Map([
+  ['ada', { projectId: 'shop', viewer: 'Ada' }],
+  ['bob', { projectId: 'shop', viewer: 'Bob' }],
+  ['eve', { projectId: 'other', viewer: 'Eve' }],
+]);
+const projects: Projects = { projectOfWriteKey: () => undefined, viewerOfToken: (token) => VIEWERS.get(token) };
 
 interface WorldOptions {
   readonly partitions?: number;

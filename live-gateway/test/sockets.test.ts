@@ -1,3 +1,4 @@
+import type { SessionView } from '@playhead/ports';
 import type { Watch } from '@playhead/schemas';
 import { isSessionId, partitionOf } from '@playhead/schemas';
 import { manualClock } from '@playhead/testkit';
@@ -69,6 +70,18 @@ describe('who may watch', () => {
     const viewer = world.join();
     await viewer.until(() => viewer.story.includes('live'));
     expect(views).toEqual([expect.objectContaining({ projectId: 'shop', sessionId: SESSION, viewer: 'Ada' })]);
+  });
+
+  test('people who watch a live session at the same time are recorded each', async () => {
+    const views: SessionView[] = [];
+    world = await GatewayWorld.open({ wrapCatalog: (catalog) => ({ ...catalog, recordView: async (view) => void views.push(view) }) });
+    await world.start();
+    for (const token of ['ada', 'bob']) {
+      const viewer = world.join('start', { token });
+      await viewer.until(() => viewer.story.includes('live'));
+    }
+    expect(views.map(({ viewer }) => viewer)).toEqual(['Ada', 'Bob']);
+    expect(new Set(views.map(({ watchId }) => watchId)).size).toBe(2);
   });
 
   test('who opens a second connection beside the first watches once, also when the session is over', async () => {

@@ -60,13 +60,12 @@ export class Viewers {
     const { log, catalog, clock, logger } = this.#gateway;
     const { projectId, sessionId } = session;
     const partition = partitionOf(sessionId, log.partitions);
-    const share = session.live ? this.#leases.watch(projectId, sessionId) : null;
+    const release = session.live ? this.#leases.watch(projectId, sessionId) : null;
     const window = this.#windows.open(partition, projectId, sessionId);
     const viewer = new Viewer(this.#gateway, session, partition, from, socket, window);
     const name = person.viewer;
     // Who opens a second connection, as for history, watches once.
-    const other = [...this.#connected].find((one) => one.name === name && one.sessionId === sessionId && one.projectId === projectId);
-    const watchId = share?.watchId ?? other?.watchId ?? this.#leases.newWatchId();
+    const watchId = this.#watchIdOf(name, projectId, sessionId) ?? this.#leases.newWatchId();
     const connected: Connected = { socket, projectId, sessionId, name, watchId, viewer, taken: 0, takenAtMs: clock.now() };
     if (this.#connected.size === 0) this.#beat();
     this.#connected.add(connected);
@@ -89,10 +88,17 @@ export class Viewers {
       await viewer.run();
     } finally {
       window.close();
-      share?.release();
+      release?.();
       this.#connected.delete(connected);
       if (this.#connected.size === 0) this.#cancelBeat();
     }
+  }
+
+  /** Of somebody who watches the session already. */
+  #watchIdOf(name: string, projectId: string, sessionId: string): string | undefined {
+    for (const one of this.#connected)
+      if (one.name === name && one.sessionId === sessionId && one.projectId === projectId) return one.watchId;
+    return undefined;
   }
 
   /** Says goodbye to everybody; who does not answer in `goodbyeMs` is cut off, so that nobody holds up the end. */

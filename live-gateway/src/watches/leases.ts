@@ -2,12 +2,6 @@ import { partitionOf, uuidv7 } from '@playhead/schemas';
 import type { Gateway } from '../deps.ts';
 import { errorText } from '../error-text.ts';
 
-/** A viewer's share in the watch of a session. */
-export interface WatchShare {
-  readonly watchId: string;
-  release(): void;
-}
-
 interface Lease {
   readonly watchId: string;
   readonly projectId: string;
@@ -28,8 +22,12 @@ export class Leases {
     this.#gateway = gateway;
   }
 
-  /** One viewer more. The viewers of one session at one time share a watch id, and so one keyframe. */
-  watch(projectId: string, sessionId: string): WatchShare {
+  /**
+   * One viewer more. The viewers of one session at one time share a watch id, and so one keyframe.
+   *
+   * @returns to be called when the viewer is gone
+   */
+  watch(projectId: string, sessionId: string): () => void {
     const key = `${sessionId} ${projectId}`;
     let lease = this.#leases.get(key);
     if (lease === undefined) {
@@ -40,14 +38,11 @@ export class Leases {
     lease.viewers++;
     const shared = lease;
     let released = false;
-    return {
-      watchId: shared.watchId,
-      release: () => {
-        if (released) return;
-        released = true;
-        shared.viewers--;
-        if (shared.viewers === 0) this.#end(key, shared);
-      },
+    return () => {
+      if (released) return;
+      released = true;
+      shared.viewers--;
+      if (shared.viewers === 0) this.#end(key, shared);
     };
   }
 
