@@ -18,12 +18,12 @@ export interface Together<Question, Answer> {
 }
 
 /**
- * Questions that come while others are being asked go together as the next one, as records do in a group commit: the first goes at once,
- * so nobody waits for company, and who would have waited for an engine that is busy shares a statement with the others who do.
+ * Questions, or rows to insert, that come while others are under way go together as the next statement, as records do in a group commit: the
+ * first goes at once, so nobody waits for company, and who would have waited for an engine that is busy shares a statement with the others who do.
  *
  * Who asks what waits to be asked already shares its answer. An answer is never of a time before its question.
  *
- * When several fail together, each is asked alone: a fault of one question is its own.
+ * When several fail together, each is asked alone: a fault of one question is its own. So what is asked may be asked twice.
  */
 export class AskedTogether<Question, Answer> {
   readonly #together: Together<Question, Answer>;

@@ -40,8 +40,8 @@ import { inStatements } from './sql-client.ts';
 const SESSIONS_MAX = 32;
 /** Stretches that a statement is told to leave out, in the address of a request. */
 const REPLACED_TOLD_MAX = 32;
-/** Views of one insert. */
-const VIEWS_MAX = 64;
+/** Calls whose rows are inserted together. */
+const INSERTS_MAX = 64;
 
 /** Rows of one insert, as JSON: the engine in process runs one statement at a time, so none may be long. */
 const STATEMENT_BYTES_MAX = 4 * 1024 * 1024;
@@ -88,14 +88,33 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
   /** The furthest that each partition was seen to have come, whichever server told it. */
   const seen = new Map<Partition, Pick<CatalogProgress, 'chainEnd' | 'mergeNumber'>>();
 
-  async function insert(table: string, rows: readonly Record<string, unknown>[]): Promise<void> {
-    for (const statement of inStatements(rows, STATEMENT_BYTES_MAX)) await sql.insert(table, statement);
+  /** By table: what comes while rows are being inserted goes together as the next insert, for projections of all partitions write at about the same time. */
+  const inserts = new Map<string, AskedTogether<readonly SqlRow[], undefined>>();
+
+  async function insert(table: string, rows: readonly SqlRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    const together = inserts.get(table) ?? insertsInto(table);
+    inserts.set(table, together);
+    await together.ask(rows);
+  }
+
+  function insertsInto(table: string): AskedTogether<readonly SqlRow[], undefined> {
+    let asked = 0;
+    return new AskedTogether({
+      askAll: async (some) => {
+        for (const statement of inStatements(some.flat(), STATEMENT_BYTES_MAX)) await sql.insert(table, statement);
+        return some.map(() => undefined);
+      },
+      nameOf: () => String(asked++),
+      questionsMax: INSERTS_MAX,
+      atOnce: askedAtOnce,
+    });
   }
 
   async function advance(partition: Partition, progress: Partial<CatalogProgress>): Promise<void> {
     const { chainEnd = NO_OFFSET, flushesNext = 0, sessionsNext = 0, mergeNumber = 0, mergesNext = 0 } = progress;
     const read = { flushes_next: flushesNext, sessions_next: sessionsNext, merges_next: mergesNext };
-    await sql.insert(`${database}.stored_progress`, [{ partition, chain_end: chainEnd, merge_number: mergeNumber, ...read }]);
+    await insert(`${database}.stored_progress`, [{ partition, chain_end: chainEnd, merge_number: mergeNumber, ...read }]);
   }
 
   async function progress(partition: Partition): Promise<CatalogProgress> {
@@ -249,17 +268,8 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
     );
   }
 
-  async function insertViews(views: readonly SessionView[]): Promise<readonly void[]> {
-    const rows = views.map(({ projectId, sessionId, watchId, viewer, startedAtMs }) => {
-      return { project_id: projectId, session_id: sessionId, watch_id: watchId, viewer, started_at_ms: startedAtMs };
-    });
-    await insert(`${database}.stored_views`, rows);
-    return [];
-  }
-
   const sessions = new AskedTogether({ askAll: sessionsOf, nameOf, questionsMax: SESSIONS_MAX, atOnce: askedAtOnce });
   const blockLists = new AskedTogether({ askAll: blocksOf, nameOf: listName, questionsMax: SESSIONS_MAX, atOnce: askedAtOnce });
-  const views = new AskedTogether({ askAll: insertViews, nameOf: JSON.stringify, questionsMax: VIEWS_MAX, atOnce: 1 });
 
   return {
     migrate: () => migrate(sql, at),
@@ -275,7 +285,7 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
       await insert(`${database}.stored_events`, signals.map(rowOfSignal));
       if (gap) {
         const { receivedAfterMs, receivedBeforeMs } = await receiptsAround(flush);
-        await sql.insert(`${database}.stored_gaps`, [
+        await insert(`${database}.stored_gaps`, [
           {
             partition,
             flush_last_offset: lastOffset,
@@ -286,7 +296,7 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
           },
         ]);
       }
-      await sql.insert(`${database}.stored_flushes`, [
+      await insert(`${database}.stored_flushes`, [
         {
           partition,
           last_offset: lastOffset,
@@ -306,7 +316,7 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
     async applyMerge(merge: Merge, mergesNext: Offset, signals: readonly SignalRow[]) {
       const { partition, number, blocks } = merge;
       // Before its blocks: who reads them finds the object in use.
-      await sql.insert(`${database}.stored_merges`, [
+      await insert(`${database}.stored_merges`, [
         {
           partition,
           number,
@@ -423,10 +433,14 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
       return rows.map(signalOfRow);
     },
 
-    recordView: (view) => views.ask(view),
+    async recordView(view: SessionView) {
+      const { projectId, sessionId, watchId, viewer, startedAtMs } = view;
+      const row = { project_id: projectId, session_id: sessionId, watch_id: watchId, viewer, started_at_ms: startedAtMs };
+      await insert(`${database}.stored_views`, [row]);
+    },
 
     async close() {
-      await Promise.all([views.close(), blockLists.close()]);
+      await Promise.all([blockLists, ...inserts.values()].map((together) => together.close()));
       // Behind the lists, which ask for sessions.
       await sessions.close();
       await sql.close();

@@ -2,7 +2,7 @@ import { toOffset } from '@playhead/schemas';
 import { aMerge, aSessionStarted } from '@playhead/testkit';
 import { describe, expect, test } from 'vitest';
 import { clickHouseCatalog } from '../src/clickhouse-catalog.ts';
-import type { SqlClient } from '../src/sql-client.ts';
+import type { SqlClient, SqlRow } from '../src/sql-client.ts';
 import { numberedFlush } from './numbered-flush.ts';
 
 const PROGRESS = 'playhead.stored_progress';
@@ -52,4 +52,23 @@ describe.each(Object.entries(EFFECTS))('%s', (_, { apply, rows }) => {
       expect(client.tables).not.toContain(PROGRESS);
     }
   });
+});
+
+test('[CA3] [CA9] flushes of partitions that are applied at once take few inserts, and none is told as progress before its rows are in', async () => {
+  const inserts: { readonly table: string; readonly partitions: readonly unknown[] }[] = [];
+  const client: SqlClient = {
+    ...aClient(Number.POSITIVE_INFINITY),
+    insert: async (table: string, rows: readonly SqlRow[]) => {
+      await Promise.resolve();
+      inserts.push({ table, partitions: rows.map((row) => row.partition) });
+    },
+  };
+  const catalog = clickHouseCatalog(client);
+  const partitions = Array.from({ length: 20 }, (_, partition) => partition);
+  await Promise.all(partitions.map((partition) => catalog.applyFlush({ ...flush, partition }, toOffset(6), [])));
+  expect(inserts.length).toBeLessThanOrEqual(3 * 3);
+  for (const partition of partitions) {
+    const tables = inserts.filter((one) => one.partitions.includes(partition)).map(({ table }) => table);
+    expect(tables).toEqual(['playhead.stored_blocks', 'playhead.stored_flushes', PROGRESS]);
+  }
 });
