@@ -435,7 +435,8 @@ export function decodeFrameIndex(bytes: Uint8Array): BlockIndex {
       if (holds === undefined || held > holds - offset) throw new BytesFault(`frame ${i} lies outside of its piece`, reader.at);
       filled[piece] = offset + held;
     }
-    const [width, height] = isPicture ? [columns.widths[pictures.length] ?? 0, columns.heights[pictures.length] ?? 0] : [0, 0];
+    const width = isPicture ? (columns.widths[pictures.length] ?? 0) : 0;
+    const height = isPicture ? (columns.heights[pictures.length] ?? 0) : 0;
     const { keyframe, part } = readFlags((kind % STAMPED_UNIT) >> 3);
     const entry = { position, windowId, track, keyframe, timestampMs, part, piece, offset, stamped, length, width, height };
     frames.push(entry);

@@ -65,8 +65,12 @@ export function encodeOutline(frames: readonly Frame[]): Uint8Array<ArrayBuffer>
  */
 export function readOutline(bytes: Uint8Array): Outline {
   const frame = new OutlineCursor(bytes);
-  let [begun, keyframes, signals, rawLength] = [0, 0, 0, FRAMES_HEADER_BYTES];
-  let [firstMs, lastMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let begun = 0;
+  let keyframes = 0;
+  let signals = 0;
+  let rawLength = FRAMES_HEADER_BYTES;
+  let firstMs = Number.POSITIVE_INFINITY;
+  let lastMs = Number.NEGATIVE_INFINITY;
   while (frame.next()) {
     if (!goesOn(frame.flags)) begun++;
     if (isKeyframe(frame.flags)) keyframes++;
