@@ -18,11 +18,11 @@ import { stampedLength } from './stamp.ts';
  *     bytes v4 (u = unsigned LEB128 varint, z = zigzag varint; all columns are in order of position):
  *     ┌────────┬──────────────┬──────────────┬──────────────┐
  *     │ u8 = 4 │ u windows    │ u pieces     │ u frames     │
- *     ├────────┴──────────────┴──────────────┴──────────────┴──────────────────────────────────────────────────┐
- *     │ per window:  u length, UTF-8 id                                                                         │
- *     │ per piece:   u length, u rawLength × 2 + body                                                           │
- *     ├─────────────────────────────────────────────────────────────────────────────────────────────────────────┤
- *     │ positions:   per run of frames of one upload whose indexes follow each other:                           │
+ *     ├────────┴──────────────┴──────────────┴──────────────┴────────────────────────────────────────────────────┐
+ *     │ per window:  u length, UTF-8 id                                                                          │
+ *     │ per piece:   u length, u rawLength × 2 + body                                                            │
+ *     ├──────────────────────────────────────────────────────────────────────────────────────────────────────────┤
+ *     │ positions:   per run of frames of one upload whose indexes follow each other:                            │
  *     │                u offset - offset of the run before (the first: offset + 1)                               │
  *     │                u index of the first frame, less 1 + that of the frame before where it is of this upload  │
  *     │                u frames - 1                                                                              │
@@ -30,14 +30,14 @@ import { stampedLength } from './stamp.ts';
  *     │                u frames - 1                                                                              │
  *     │ pieces:      per run of frames: z piece number - that of the run before (the first: number), u frames - 1│
  *     │                -1: a picture that lies alone                                                             │
- *     │ times:       per frame: z timestampMs - that of the frame before (the first: timestampMs)               │
+ *     │ times:       per frame: z timestampMs - that of the frame before (the first: timestampMs)                │
  *     │ lengths:     per frame: u n < 16: the nth of the known lengths; else length + 16, which becomes known    │
  *     │                in place of the one that has been so for longest (in the beginning all are 0)             │
- *     │ twins:       per run of pictures: u 0: its bytes are its own; n: those of the nth picture before it,    │
+ *     │ twins:       per run of pictures: u 0: its bytes are its own; n: those of the nth picture before it,     │
  *     │                in the same place; u pictures - 1                                                         │
  *     │ widths,      per run of pictures: u px, u pictures - 1                                                   │
  *     │ heights                                                                                                  │
- *     └─────────────────────────────────────────────────────────────────────────────────────────────────────────┘
+ *     └──────────────────────────────────────────────────────────────────────────────────────────────────────────┘
  *
  * Only version 4 is written. Versions 1 to 3 are read: they had a number for each frame in every column (`readPlainColumns`).
  *
