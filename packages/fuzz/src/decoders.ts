@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, gunzipSync, gzipSync } from 'node:zlib';
 import type {
   BodyCodec,
   BodyFormat,
@@ -209,6 +209,10 @@ const uploadBombs = (bytes: number, prefix: (format: number) => Uint8Array): Uin
   });
 
 const { bytes: BLOCK, frameIndex: INDEX } = encodeBlock(POSITIONED, compressPiece);
+/** As a merge lays it out: `compressPieceWell` without waiting for it. */
+const { bytes: MERGED } = encodeBlock(POSITIONED, (raw) =>
+  brotliCompressSync(raw, { params: { [constants.BROTLI_PARAM_QUALITY]: 7, [constants.BROTLI_PARAM_LGWIN]: 20 } }),
+);
 /** A block with a piece that is a body. */
 const MOVED = (() => {
   const upload = toOffset(7);
@@ -574,7 +578,7 @@ export const DECODERS: readonly Decoder[] = [
       'schemas/src/block.ts inflatePiece',
       'packages/uploads/src/pieces.ts decompressPiece',
     ],
-    samples: samplesOf([BLOCK, MOVED.block, ...golden('block')]),
+    samples: samplesOf([BLOCK, MERGED, MOVED.block, ...golden('block')]),
     decode: (bytes) => ({ index: decodeWholeBlockIndex(bytes), frames: decodeBlock(bytes, decompressPiece) }),
     faults: [BlockFault],
     // Two indexes here, the frames, and what the pieces inflate to.
