@@ -64,6 +64,28 @@ describe('a process asked how it is', () => {
     ]);
   });
 
+  test('tells what the thread of the processors waits for, and is not ready while that does not answer', async () => {
+    const theirs = [{ engine: 'blocks', operation: 'put', sinceMs: 1, calls: 1, failures: 2, error: 'disk full' }];
+    let answer: Promise<typeof theirs> = Promise.resolve(theirs);
+    app.current = Fastify();
+    registerHealth(
+      app.current,
+      { log: memoryLog({ partitions: 1 }) },
+      () => false,
+      new Waits(manualClock(), silentLogger),
+      () => answer,
+    );
+    expect((await app.current.inject('/healthz')).json()).toEqual({ status: 'ok', waiting: theirs });
+    expect((await app.current.inject('/readyz')).json()).toMatchObject({ ready: true, dependencies: { processors: 'ok' } });
+    answer = new Promise(() => {});
+    const [ready, health] = await Promise.all([app.current.inject('/readyz'), app.current.inject('/healthz')]);
+    expect([ready.statusCode, ready.json()]).toMatchObject([
+      503,
+      { dependencies: { log: 'ok', processors: expect.stringContaining('no answer') } },
+    ]);
+    expect(health.statusCode).toBe(200);
+  });
+
   test('asks a dependency that hangs one question, however often it is asked itself', async () => {
     let questions = 0;
     const { promise, resolve } = Promise.withResolvers<number | null>();

@@ -82,8 +82,8 @@ export class ThreadCalls<Question, News = never> {
     if (this.#closed) return Promise.reject(this.#unanswered());
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve, reject });
       this.#port.postMessage({ id, question } satisfies Call, transferred);
+      this.#asked.set(id, { resolve, reject });
     });
   }
 
