@@ -33,7 +33,7 @@ import {
   toNumber,
   toTexts,
 } from './rows.ts';
-import type { SqlClient, SqlRow } from './sql-client.ts';
+import type { SqlClient, SqlParams, SqlRow } from './sql-client.ts';
 import { inStatements } from './sql-client.ts';
 
 /** Sessions that are asked for in one statement: their names are in the address of a request, and the blocks of a long one are some hundred KB. */
@@ -134,7 +134,8 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
   }
 
   async function sessionsOf(names: readonly SessionName[]): Promise<readonly (SessionInfo | null)[]> {
-    const rows = await sql.query(`SELECT ${SESSION_COLUMNS} FROM ${database}.sessions WHERE ${NAMED}`, namesOf(names));
+    const { where, params } = namesOf(names);
+    const rows = await sql.query(`SELECT ${SESSION_COLUMNS} FROM ${database}.sessions WHERE ${where}`, params);
     const found = new Map(rows.map(sessionOfRow).map((info) => [nameOf(info), info]));
     return names.map((name) => found.get(nameOf(name)) ?? null);
   }
@@ -213,28 +214,36 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
   }
 
   /** Whether any of the sessions has a merged block. Asked before the blocks themselves: few that are watched do, and a question costs by its columns. */
-  async function isAnyMerged(names: Names): Promise<boolean> {
-    const rows = await sql.query(`SELECT 1 AS one FROM ${database}.stored_merged_blocks WHERE ${NAMED} LIMIT 1`, names);
+  async function isAnyMerged({ where, params }: Names): Promise<boolean> {
+    const rows = await sql.query(`SELECT 1 AS one FROM ${database}.stored_merged_blocks WHERE ${where} LIMIT 1`, params);
     return rows.length > 0;
   }
 
-  async function mergedOf(names: Names): Promise<readonly SqlRow[]> {
-    return sql.query(`SELECT ${MERGED_BLOCK_COLUMNS} FROM ${database}.stored_merged_blocks FINAL WHERE ${NAMED}`, names);
+  async function mergedOf({ where, params }: Names): Promise<readonly SqlRow[]> {
+    return sql.query(`SELECT ${MERGED_BLOCK_COLUMNS} FROM ${database}.stored_merged_blocks FINAL WHERE ${where}`, params);
   }
 
   /** Blocks of flushes, without most of those that merged ones replace. */
-  async function unmergedOf(names: Names, merged: readonly SqlRow[]): Promise<readonly SqlRow[]> {
-    const all = `SELECT ${BLOCK_COLUMNS} FROM ${database}.stored_blocks FINAL WHERE ${NAMED}`;
-    if (merged.length === 0) return sql.query(all, names);
+  async function unmergedOf({ where, params }: Names, merged: readonly SqlRow[]): Promise<readonly SqlRow[]> {
+    const all = `SELECT ${BLOCK_COLUMNS} FROM ${database}.stored_blocks FINAL WHERE ${where}`;
+    if (merged.length === 0) return sql.query(all, params);
     const told = merged.slice(0, REPLACED_TOLD_MAX);
+    const ofProjects = textParams(
+      'of_project',
+      told.map((row) => String(row.project_id)),
+    );
+    const ofSessions = textParams(
+      'of_session',
+      told.map((row) => String(row.session_id)),
+    );
     return sql.query(
       `${all} AND NOT arrayExists((project, session, chain, first, last) -> project = project_id AND session = session_id
          AND chain = partition AND first <= flush_last_offset AND flush_last_offset <= last,
-         {of_projects:Array(String)}, {of_sessions:Array(String)}, {chains:Array(UInt32)}, {firsts:Array(Int64)}, {lasts:Array(Int64)})`,
+         [${ofProjects.list}], [${ofSessions.list}], {chains:Array(UInt32)}, {firsts:Array(Int64)}, {lasts:Array(Int64)})`,
       {
-        ...names,
-        of_projects: told.map((row) => String(row.project_id)),
-        of_sessions: told.map((row) => String(row.session_id)),
+        ...params,
+        ...ofProjects.params,
+        ...ofSessions.params,
         chains: told.map((row) => toNumber(row.partition)),
         firsts: told.map((row) => toNumber(row.first_flush)),
         lasts: told.map((row) => toNumber(row.flush_last_offset)),
@@ -449,13 +458,25 @@ export function clickHouseCatalog(sql: SqlClient, at: Placement = IN_PROCESS): C
 }
 
 /** Sessions of a statement. Whatever project has a session of whichever name: what was not asked for is left out of the answers. */
-type Names = { readonly projects: readonly string[]; readonly sessions: readonly string[] };
-const NAMED = 'project_id IN {projects:Array(String)} AND session_id IN {sessions:Array(String)}';
+interface Names {
+  readonly where: string;
+  readonly params: SqlParams;
+}
 
 function namesOf(names: readonly SessionName[]): Names {
+  const projects = textParams('project', [...new Set(names.map(({ projectId }) => projectId))]);
+  const sessions = textParams('session', [...new Set(names.map(({ sessionId }) => sessionId))]);
   return {
-    projects: [...new Set(names.map(({ projectId }) => projectId))],
-    sessions: [...new Set(names.map(({ sessionId }) => sessionId))],
+    where: `project_id IN (${projects.list}) AND session_id IN (${sessions.list})`,
+    params: { ...projects.params, ...sessions.params },
+  };
+}
+
+/** A parameter for each text: within an array not every server takes any. */
+function textParams(name: string, texts: readonly string[]): { readonly list: string; readonly params: SqlParams } {
+  return {
+    list: texts.map((_, i) => `{${name}_${i}:String}`).join(', '),
+    params: Object.fromEntries(texts.map((text, i) => [`${name}_${i}`, text])),
   };
 }
 

@@ -9,6 +9,10 @@ interface Asked {
 
 const TABLE = /FROM playhead\.(\w+)/;
 
+function sessionsIn(params: SqlParams): readonly string[] {
+  return Object.entries(params).flatMap(([name, value]) => (/^session_\d+$/.test(name) ? [String(value)] : []));
+}
+
 /** Answers each question by the table that it is about; `asked` is what began, `answered` what had been answered by then. */
 function aClient(answer: (table: string, params: SqlParams) => readonly SqlRow[]) {
   const asked: (Asked & { readonly answered: readonly string[] })[] = [];
@@ -17,7 +21,7 @@ function aClient(answer: (table: string, params: SqlParams) => readonly SqlRow[]
   const sql: SqlClient = {
     query: async (statement, params = {}) => {
       const table = TABLE.exec(statement)?.[1] ?? '';
-      asked.push({ table, sessions: (params['sessions'] ?? []) as readonly string[], answered: [...answered] });
+      asked.push({ table, sessions: sessionsIn(params), answered: [...answered] });
       await Promise.resolve();
       const rows = answer(table, params);
       answered.push(table);
@@ -54,7 +58,7 @@ describe('block lists that are asked for at once', () => {
   test('take few statements, each of a bounded number of sessions, and each gets its own', async () => {
     const { sql, asked } = aClient((table, params) => {
       if (table === 'stored_progress') return [{ partition: 0, end: 9 }];
-      return table === 'stored_blocks' ? (params['sessions'] as readonly string[]).map((name) => row(name, 5)) : [];
+      return table === 'stored_blocks' ? sessionsIn(params).map((name) => row(name, 5)) : [];
     });
     const catalog = clickHouseCatalog(sql);
     const lists = await Promise.all(names(100).map((name) => catalog.blocks('shop', name, 0)));
@@ -95,8 +99,8 @@ describe('block lists that are asked for at once', () => {
 
   test('a session that cannot be read costs the others no answer', async () => {
     const { sql } = aClient((table, params) => {
-      if ((params['sessions'] as readonly string[] | undefined)?.includes('session-3')) throw new Error('damaged');
-      return table === 'stored_blocks' ? (params['sessions'] as readonly string[]).map((name) => row(name, -1)) : [];
+      if (sessionsIn(params).includes('session-3')) throw new Error('damaged');
+      return table === 'stored_blocks' ? sessionsIn(params).map((name) => row(name, -1)) : [];
     });
     const catalog = clickHouseCatalog(sql);
     const lists = await Promise.allSettled(names(10).map((name) => catalog.blocks('shop', name, 0)));
