@@ -1,3 +1,5 @@
+import { setPriority } from 'node:os';
+import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
 import { answerThread, sparingLogger, systemClock, Waits } from '@playhead/ports';
 import { everyEngine, watchedEngines } from './engines.ts';
@@ -19,7 +21,12 @@ interface Work {
 }
 let work: Work | undefined;
 
+/** Where there are too few cores, uploads and viewers go first: a flush may take longer, and is none the worse for it. */
+const NICENESS = 10;
+
 async function start(shared: SharedEngines): Promise<void> {
+  // On Linux a thread has a priority of its own. Node's pool of threads is there by now, and keeps its own: it is everybody's.
+  if (process.platform === 'linux') setPriority(NICENESS);
   const engines = watchedEngines(threadEngines(shared), waits);
   work = { processors: await runProcessors(settings, await everyEngine(engines), logger), engines };
 }

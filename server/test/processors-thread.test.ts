@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLmdbLog } from '@playhead/log-lmdb';
@@ -65,6 +65,19 @@ describe('processors on a thread of their own', () => {
       200,
       { ready: true, draining: false, dependencies: { log: 'ok', blocks: 'ok', catalog: 'ok', processors: 'ok' } },
     ]);
+  });
+
+  test.runIf(process.platform === 'linux')('let uploads and viewers go first, which keep the priority that they have', async () => {
+    const { up, child } = launch(await freshData());
+    await up;
+    const tasks = join('/proc', `${child.pid}`, 'task');
+    const stats = await Promise.all(
+      (await readdir(tasks)).map(async (id) => [id, await readFile(join(tasks, id, 'stat'), 'utf8')] as const),
+    );
+    // proc_pid_stat(5): behind the name in parentheses the nice value is the seventeenth field.
+    const nices = new Map(stats.map(([id, stat]) => [Number(id), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16])]));
+    expect([...nices.values()].filter((nice) => nice === 10)).toHaveLength(1);
+    expect(nices.get(child.pid ?? 0)).toBe(0);
   });
 
   test('have flushed what was acknowledged when the process has ended cleanly', async () => {

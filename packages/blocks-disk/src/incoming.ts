@@ -9,8 +9,8 @@ import { lengthOf, runsOf } from '@playhead/ports';
  */
 const TOKEN = randomUUID();
 
-/** Given to the disk at once. */
-const WRITE_BYTES = 4 * 1024 * 1024;
+/** Given to the disk at once, and synced: what the log syncs meanwhile has to wait for no more than that. */
+const WRITE_BYTES = 1024 * 1024;
 
 /** Writes and syncs a file that nobody sees yet; answers its path. Leaves nothing when it fails. */
 export async function writeIncoming(folder: string, parts: readonly Uint8Array[]): Promise<string> {
@@ -22,6 +22,7 @@ export async function writeIncoming(folder: string, parts: readonly Uint8Array[]
         const { bytesWritten } = await file.writev(run);
         // A disk that is full takes a part of it.
         if (bytesWritten !== lengthOf(run)) throw new Error(`${bytesWritten} of ${lengthOf(run)} bytes were written`);
+        await file.datasync();
       }
       await file.sync();
     } finally {
