@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Viewer as Person } from '@playhead/ports';
 import { PlayheadError } from '@playhead/schemas';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -9,8 +10,8 @@ import { refuse } from './gateway-parts.ts';
 import { parseFrom } from './handover/core/parse-from.ts';
 import type { ViewerSocket } from './handover/viewer-socket.ts';
 
-/** The part of `ws` that the route uses besides sending. */
-interface RouteSocket extends ViewerSocket {
+/** The part of `ws` that is used. */
+interface WebSocketLike extends Omit<ViewerSocket, 'cork' | 'uncork'> {
   on(event: 'close' | 'error', listener: () => void): unknown;
 }
 
@@ -28,28 +29,42 @@ export function registerLiveRoute(scope: FastifyInstance, parts: GatewayParts): 
       throw new PlayheadError('invalid_request', 'This address speaks WebSocket.');
     },
     wsHandler: (socket: unknown, request: FastifyRequest) => {
-      const ws = socket as RouteSocket;
-      void serve(parts, ws, request).catch((error: unknown) => {
+      const ws = socket as WebSocketLike;
+      const gone = new AbortController();
+      ws.on('close', () => gone.abort());
+      ws.on('error', () => gone.abort());
+      const viewer = viewerSocketOf(ws, request.raw.socket);
+      void serve(parts, viewer, request, gone.signal).catch((error: unknown) => {
         parts.gateway.logger.error({ error: errorText(error) }, 'a viewer was lost');
-        refuse(ws, 'internal');
+        refuse(viewer, 'internal');
       });
     },
   });
 }
 
-async function serve(parts: GatewayParts, ws: RouteSocket, request: FastifyRequest): Promise<void> {
-  const gone = new AbortController();
-  ws.on('close', () => gone.abort());
-  ws.on('error', () => gone.abort());
+/** `ws` has no cork of its own: it is that of the connection below. */
+function viewerSocketOf(ws: WebSocketLike, connection: Pick<Socket, 'cork' | 'uncork'>): ViewerSocket {
+  return {
+    get bufferedAmount() {
+      return ws.bufferedAmount;
+    },
+    send: (data, done) => ws.send(data, done),
+    close: (code, reason) => ws.close(code, reason),
+    terminate: () => ws.terminate(),
+    cork: () => connection.cork(),
+    uncork: () => connection.uncork(),
+  };
+}
 
+async function serve(parts: GatewayParts, viewer: ViewerSocket, request: FastifyRequest, gone: AbortSignal): Promise<void> {
   const person = personOf(request, parts.gateway);
-  if (!isSameOrigin(request)) return refuse(ws, 'forbidden');
-  if (person === undefined) return refuse(ws, 'unauthorized');
+  if (!isSameOrigin(request)) return refuse(viewer, 'forbidden');
+  if (person === undefined) return refuse(viewer, 'unauthorized');
   const { sessionId } = request.params as { sessionId: string };
   const query = request.query as { from?: string | string[] };
   const from = Array.isArray(query.from) ? undefined : parseFrom(query.from);
-  if (from === undefined) return refuse(ws, 'invalid_request');
-  await parts.admit(person, sessionId, from, ws, gone.signal);
+  if (from === undefined) return refuse(viewer, 'invalid_request');
+  await parts.admit(person, sessionId, from, viewer, gone);
 }
 
 function personOf(request: FastifyRequest, gateway: Gateway): Person | undefined {

@@ -183,6 +183,8 @@ test('[LH12] the end of a session that comes while a viewer is let in is told', 
     },
     close: (code) => void heard.push(`closed ${code}`),
     terminate: () => undefined,
+    cork: () => undefined,
+    uncork: () => undefined,
   };
   await log.append('playhead.uploads', 0, A, anUpload({ sessionId: A }));
   const serving = parts.admit({ projectId: PROJECT, viewer: 'Ada' }, A, { after: { offset: toOffset(0), index: 0 } }, socket, gone.signal);

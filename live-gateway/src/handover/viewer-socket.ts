@@ -1,3 +1,5 @@
+import process from 'node:process';
+
 /** What a viewer's connection has to be: the part of `ws` that is used, so that other transports and tests can stand in. */
 export interface ViewerSocket {
   /** Bytes handed over and not yet taken by the network. */
@@ -7,17 +9,21 @@ export interface ViewerSocket {
   close(code: number, reason: string): void;
   /** Cuts the connection without a word. */
   terminate(): void;
+  /** What is sent from here on goes out together when it is uncorked. */
+  cork(): void;
+  uncork(): void;
 }
 
 /**
  * A socket that can be waited for. Nothing is kept here: messages are handed to the socket at once, and who sends looks
- * at `buffered` first.
+ * at `buffered` first. Those of one turn of the event loop go out as one write, which costs several times what a small message does.
  */
 export class PacedSocket {
   readonly #socket: ViewerSocket;
   readonly #waiters = new Set<() => void>();
   #left = false;
   #taken = 0;
+  #isCorked = false;
 
   constructor(socket: ViewerSocket) {
     this.#socket = socket;
@@ -34,6 +40,7 @@ export class PacedSocket {
 
   send(data: Uint8Array | string): void {
     if (this.#left) return;
+    this.#cork();
     this.#socket.send(data, () => {
       this.#taken++;
       this.#wake();
@@ -58,6 +65,17 @@ export class PacedSocket {
   left(): void {
     this.#left = true;
     this.#wake();
+  }
+
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#socket.cork();
+    // Behind all that is settled already: whoever has more to send has sent it by then.
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#socket.uncork();
+    });
   }
 
   #wake(): void {

@@ -62,6 +62,8 @@ export class Connection {
       send: (data: Uint8Array | string, done: (error?: Error | null) => void) => this.#send(data, done),
       close: (code: number) => this.#end(code, true),
       terminate: () => this.#end(BROKEN, true),
+      cork: () => {},
+      uncork: () => {},
     },
     'bufferedAmount',
     { get: () => this.#buffered },
