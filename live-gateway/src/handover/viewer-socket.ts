@@ -14,9 +14,12 @@ export interface ViewerSocket {
   uncork(): void;
 }
 
+/** Messages that go out together, bytes: more are not held back, so that what waits in the socket is what the network does not take. */
+const GATHERED_BYTES_MAX = 16 * 1024;
+
 /**
  * A socket that can be waited for. Nothing is kept here: messages are handed to the socket at once, and who sends looks
- * at `buffered` first. Those of one turn of the event loop go out as one write, which costs several times what a small message does.
+ * at `buffered` first. Small ones of one turn of the event loop go out as one write, which costs several times what they do.
  */
 export class PacedSocket {
   readonly #socket: ViewerSocket;
@@ -45,6 +48,7 @@ export class PacedSocket {
       this.#taken++;
       this.#wake();
     });
+    if (this.#socket.bufferedAmount >= GATHERED_BYTES_MAX) this.#uncork();
   }
 
   /** Resolves when fewer than `bytes` wait, or the viewer has left. */
@@ -72,10 +76,13 @@ export class PacedSocket {
     this.#isCorked = true;
     this.#socket.cork();
     // Behind all that is settled already: whoever has more to send has sent it by then.
-    process.nextTick(() => {
-      this.#isCorked = false;
-      this.#socket.uncork();
-    });
+    process.nextTick(() => this.#uncork());
+  }
+
+  #uncork(): void {
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    this.#socket.uncork();
   }
 
   #wake(): void {
