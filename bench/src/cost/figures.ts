@@ -22,25 +22,24 @@ function ingestCpuSeconds(uploadBytes: number): number {
 }
 
 /** Of the compactor, s per GB of bundles, and less of events: `npm run bench -- compaction`, rounded up. */
-const COMPACTION_CPU_S_PER_GB = 15;
+const COMPACTION_CPU_S_PER_GB = 10;
 
 /** Uploads, bytes, and the merge's bytes and objects: `npm run bench -- session-hour`. */
 const FIGURES: Readonly<Record<Kind, Figures>> = {
   pages: {
     uploads: 696,
     bytesUploaded: 1_000_598,
-    bytesAtRest: { 10: 1_107_010, 60: 1_099_039, 300: 1_097_616 },
-    merged: { bytes: 680_162, objects: 1 },
+    bytesAtRest: { 10: 1_053_967, 60: 1_044_626, 300: 1_043_005 },
+    merged: { bytes: 564_432, objects: 1 },
     // 7 MB of events as JSON.
     cpuSeconds: 696 * ingestCpuSeconds(1_438) + 0.007 * COMPACTION_CPU_S_PER_GB,
   },
   pictures: {
     uploads: 1_200,
-    bytesUploaded: 141_016_871,
-    bytesAtRest: { 10: 144_048_568, 60: 144_041_393, 300: 144_039_970 },
-    // Pictures do not shrink.
-    merged: { bytes: 144_039_630, objects: 1 },
-    cpuSeconds: 1_200 * ingestCpuSeconds(117_514) + 0.141 * COMPACTION_CPU_S_PER_GB,
+    bytesUploaded: 51_133_308,
+    bytesAtRest: { 10: 69_910_651, 60: 69_900_594, 300: 69_898_655 },
+    merged: { bytes: 42_055_233, objects: 1 },
+    cpuSeconds: 1_200 * ingestCpuSeconds(42_611) + 0.051 * COMPACTION_CPU_S_PER_GB,
   },
 };
 
