@@ -11,10 +11,7 @@ import { copyText } from './copy.ts';
 import type { FeedView } from './session-feed.ts';
 import { SessionFeed } from './session-feed.ts';
 import { listStyles } from './session-list-styles.ts';
-import { deviceText, faultsOf, nameOf, pagesOf, pressesOf, shortId, sourceIcon, sourceText } from './session-words.ts';
-
-// Made once: to make one takes a millisecond, and the list is drawn every second.
-const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' });
+import { deviceText, faultsOf, momentText, nameOf, pagesOf, pressesOf, shortId, sourceIcon, sourceText } from './session-words.ts';
 
 /** All sessions, live ones first. */
 export class SessionListPage extends LitElement {
@@ -134,7 +131,7 @@ export class SessionListPage extends LitElement {
           <span class="sub">${[device || sourceText(session.source), session.userId === '' ? '' : shortId(session.sessionId), lastPage(session)].filter(Boolean).join(' · ')}</span>
         </span>
       </span>
-      <span class="started" role="cell" title=${FULL.format(session.startedAtMs)}>${agoText(session.startedAtMs, this.now)}</span>
+      <span class="started" role="cell" title=${momentText(session.startedAtMs)}>${agoText(session.startedAtMs, this.now)}</span>
       <span class="right num duration" role="cell">${clockText(duration)}</span>
       ${countCell(pagesOf(session), 'page')} ${countCell(pressesOf(session), 'click')} ${countCell(faultsOf(session), 'error', 'bad')}
     </a>`;

@@ -16,11 +16,10 @@ import { icon } from '../style/icons.ts';
 import { pill, tokens } from '../style/tokens.ts';
 import { copyText } from './copy.ts';
 import { sessionPageStyles } from './session-page-styles.ts';
-import { deviceText, faultsOf, nameOf, pagesOf, pressesOf, sourceText } from './session-words.ts';
+import { deviceText, faultsOf, momentText, nameOf, pagesOf, pressesOf, sourceText } from './session-words.ts';
 
 const LISTED_MAX = 500;
 // Made once: to make one takes a millisecond, and the page is drawn ten times a second.
-const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'medium' });
 const DAY = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
 const MINUTE = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 
@@ -77,7 +76,7 @@ export class SessionPage extends LitElement {
     const viewport = session.facts['viewport']?.replace(/^(\d+)x(\d+)$/, '$1 × $2');
     return html`<section class="facts">
       <h1>${nameOf(session)}</h1>
-      <p class="when" title=${FULL.format(session.startedAtMs)}>
+      <p class="when" title=${momentText(session.startedAtMs)}>
         ${DAY.format(session.startedAtMs)}, ${MINUTE.format(session.startedAtMs)} · ${agoText(session.startedAtMs, Date.now())}
       </p>
       <div class="tiles">
