@@ -1,7 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { MessageChannel } from 'node:worker_threads';
 import type { EventLog, LogBatch, LogBounds, Membership, PartitionWork, ReadOptions, RecordCodec } from '@playhead/ports';
-import { PartitionGroups, systemClock } from '@playhead/ports';
 import type { Offset, Partition, Topic, TopicRecords } from '@playhead/schemas';
 import { LIMITS, nextOffset, PlayheadError, TOPIC_NAMES, TOPICS } from '@playhead/schemas';
 import { CommitQueue } from './commit-queue.ts';
@@ -92,7 +91,6 @@ class LmdbLog implements SharedEventLog {
   /** What the next append to a partition gets. A failed append leaves a hole. */
   readonly #unassigned: ReadonlyMap<Topic, Offset[]>;
   readonly #queue: CommitQueue;
-  readonly #groups: PartitionGroups;
   readonly #threads = new Set<ThreadPort>();
   #trimming: Promise<void> = Promise.resolve();
   #closed: Promise<void> | undefined;
@@ -104,7 +102,6 @@ class LmdbLog implements SharedEventLog {
     this.#now = now;
     this.#reads = new LogReads(store, partitions, codec);
     this.#queue = new CommitQueue((puts) => store.commit({ puts }), commitTimeoutMs);
-    this.#groups = new PartitionGroups(partitions, (ms, run) => systemClock.setTimer(ms, run));
     this.#unassigned = new Map(
       TOPIC_NAMES.map((topic) => [topic, Array.from({ length: partitions }, (_, partition) => this.#reads.bounds(topic, partition).next)]),
     );
@@ -137,8 +134,7 @@ class LmdbLog implements SharedEventLog {
   }
 
   async join(group: string, work: PartitionWork): Promise<Membership> {
-    this.#reads.checkOpen();
-    return this.#groups.join(group, work);
+    return this.#reads.join(group, work);
   }
 
   async trim(nowMs: number): Promise<void> {
@@ -189,8 +185,7 @@ class LmdbLog implements SharedEventLog {
   }
 
   async #close(): Promise<void> {
-    this.#reads.end();
-    await this.#groups.close();
+    await this.#reads.close();
     await this.#queue.drained();
     await this.#trimming;
     for (const thread of this.#threads) thread.close();

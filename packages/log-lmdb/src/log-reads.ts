@@ -1,5 +1,5 @@
-import type { LogBatch, LogBounds, LogRecord, ReadOptions, RecordCodec } from '@playhead/ports';
-import { Latch } from '@playhead/ports';
+import type { LogBatch, LogBounds, LogRecord, Membership, PartitionWork, ReadOptions, RecordCodec } from '@playhead/ports';
+import { Latch, PartitionGroups, systemClock } from '@playhead/ports';
 import type { Offset, Partition, Topic } from '@playhead/schemas';
 import { nextOffset, PlayheadError, TOPIC_NAMES, toOffset } from '@playhead/schemas';
 import type { LmdbReads } from './lmdb-store.ts';
@@ -19,16 +19,21 @@ interface PartitionState {
   readonly latch: Latch;
 }
 
-/** The reading half of a log, in the thread that writes it as in others: each is told by `grow` what has become durable. */
+/**
+ * The reading half of a log, in the thread that writes it as in others: each is told by `grow` what has become durable, and has groups of its
+ * own.
+ */
 export class LogReads {
   readonly #store: LmdbReads;
   readonly #codec: RecordCodec;
   readonly #states: ReadonlyMap<Topic, readonly PartitionState[]>;
+  readonly #groups: PartitionGroups;
   readonly #closing = new AbortController();
 
   constructor(store: LmdbReads, partitions: number, codec: RecordCodec) {
     this.#store = store;
     this.#codec = codec;
+    this.#groups = new PartitionGroups(partitions, (ms, run) => systemClock.setTimer(ms, run));
     this.#states = new Map(
       TOPIC_NAMES.map((topic) => [topic, Array.from({ length: partitions }, (_, partition) => stateOf(store, topic, partition))]),
     );
@@ -38,14 +43,20 @@ export class LogReads {
     return this.#closing.signal.aborted;
   }
 
-  /** @throws {PlayheadError} `log_unavailable` after `end` */
+  /** @throws {PlayheadError} `log_unavailable` after `close` */
   checkOpen(): void {
     if (this.closed) throw new PlayheadError('log_unavailable', 'the log is closed');
   }
 
-  /** Ends all readers. */
-  end(): void {
+  /** Ends all readers and memberships. */
+  async close(): Promise<void> {
     this.#closing.abort();
+    await this.#groups.close();
+  }
+
+  join(group: string, work: PartitionWork): Membership {
+    this.checkOpen();
+    return this.#groups.join(group, work);
   }
 
   bounds(topic: Topic, partition: Partition): LogBounds {
@@ -121,7 +132,7 @@ export class LogReads {
   }
 
   #first({ firstNote }: PartitionState): Offset {
-    return toOffset((this.#store.note(firstNote) as number | undefined) ?? 0);
+    return firstIn(this.#store, firstNote);
   }
 
   #state(topic: Topic, partition: Partition): PartitionState {
@@ -136,9 +147,13 @@ function stateOf(store: LmdbReads, topic: Topic, partition: Partition): Partitio
   const { before, behind } = boundsOfKeys(topic, partition);
   const last = store.lastKey(before, behind);
   const firstNote = firstNoteOf(topic, partition);
-  const first = toOffset((store.note(firstNote) as number | undefined) ?? 0);
+  const first = firstIn(store, firstNote);
   const next = toOffset(Math.max(first, last ? offsetOf(last) + 1 : 0));
   return { topic, partition, firstNote, next, latch: new Latch() };
+}
+
+function firstIn(store: LmdbReads, firstNote: string): Offset {
+  return toOffset((store.note(firstNote) as number | undefined) ?? 0);
 }
 
 /** Name of the note that holds a partition's first offset: written in the transaction that removes what was before it. */

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { EventLog, LogBatch, LogBounds, Membership, PartitionWork, ReadOptions, RecordCodec } from '@playhead/ports';
-import { PartitionGroups, systemClock, ThreadCalls } from '@playhead/ports';
+import { ThreadCalls } from '@playhead/ports';
 import type { Offset, Partition, Topic, TopicRecords } from '@playhead/schemas';
 import { nextOffset } from '@playhead/schemas';
 import type { LmdbReads } from './lmdb-store.ts';
@@ -39,7 +39,6 @@ class ThreadLog implements EventLog {
   readonly #now: () => number;
   readonly #reads: LogReads;
   readonly #writer: ThreadCalls<LogQuestion, LogNews>;
-  readonly #groups: PartitionGroups;
   #closed: Promise<void> | undefined;
 
   constructor(store: LmdbReads, { port, partitions, codec, now = Date.now }: ThreadLogOptions) {
@@ -51,7 +50,6 @@ class ThreadLog implements EventLog {
     this.#writer = new ThreadCalls(port, 'log_unavailable', (news) => {
       for (const { topic, partition, next } of news) this.#grow(topic, partition, next);
     });
-    this.#groups = new PartitionGroups(partitions, (ms, run) => systemClock.setTimer(ms, run));
   }
 
   async append<T extends Topic>(topic: T, partition: Partition, key: string, record: TopicRecords[T]): Promise<Offset> {
@@ -80,8 +78,7 @@ class ThreadLog implements EventLog {
   }
 
   async join(group: string, work: PartitionWork): Promise<Membership> {
-    this.#reads.checkOpen();
-    return this.#groups.join(group, work);
+    return this.#reads.join(group, work);
   }
 
   async trim(nowMs: number): Promise<void> {
@@ -96,8 +93,7 @@ class ThreadLog implements EventLog {
   }
 
   async #close(): Promise<void> {
-    this.#reads.end();
-    await this.#groups.close();
+    await this.#reads.close();
     await this.#writer.close();
     await this.#store.close();
   }
