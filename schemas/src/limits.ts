@@ -42,7 +42,7 @@ export const LIMITS = {
   flushBytesMax: 100 * 1024 * 1024,
   /** Stored bytes that one session brings to a merged object, or one larger block: an hour with a picture a second has 144 MB. Held while it is merged. */
   mergedSessionBytesMax: 192 * 1024 * 1024,
-  /** The text frames of one block, inflated: the largest flush that can be set (1 GiB), and the upload that passes it. */
+  /** What the pieces of one block inflate to: the largest flush that can be set (1 GiB), and the upload that passes it. */
   blockInflatedBytesMax: (1024 + 64) * 1024 * 1024,
 
   /** A batch of the browser recorder leaves at this size (before compression) ... */

@@ -33,7 +33,7 @@ export interface MergeStretchDeps extends Runtime {
 /** A merged block before it has its place in an object. */
 export interface BuiltBlock {
   readonly summary: StretchSummary;
-  /** One behind the other they are the block; Empty when none of the stretch had a frame. */
+  /** One behind the other they are the block. Empty when none of the stretch had a frame. */
   readonly parts: readonly Uint8Array[];
   readonly length: number;
   readonly frameIndex: Uint8Array;

@@ -1,7 +1,7 @@
 import type { FlushBlock, Offset } from '@playhead/schemas';
 import { decodeFrameIndex } from '@playhead/schemas';
 
-/** What the text of one stretch inflates to, at most, but for one larger block: it is held while the stretch is laid out anew. */
+/** What the frames of one stretch have, at most, inflated, but for one larger block: it is held while the stretch is laid out anew. */
 const INFLATED_BYTES_MAX = 128 * 1024 * 1024;
 
 /** What the blocks of one merge bring to its record, at most, but for one larger block. A log takes records of 25 MiB. */
