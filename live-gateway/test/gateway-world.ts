@@ -4,16 +4,14 @@ import { systemClock } from '@playhead/ports';
 import type { Flush, FlushBlock, Offset, PositionedFrame, SessionFact, Upload } from '@playhead/schemas';
 import {
   crc32,
-  cutBlock,
+  cutMergedBlock,
   decodeBlock,
   encodeBlock,
   encodeFrameBundle,
   formatPosition,
   layOutBlock,
   Marks,
-  MERGED_PIECE_RAW_BYTES,
   NO_OFFSET,
-  PICTURE_PIECE_RAW_BYTES,
   partitionOf,
   rawBytesOf,
   toOffset,
@@ -227,7 +225,7 @@ export class GatewayWorld {
       const range = { offset: block.blockOffset, length: block.blockLength };
       frames.push(...decodeBlock(await this.blocks.get(block.objectKey, range), decompressPiece));
     }
-    const cut = cutBlock(frames, MERGED_PIECE_RAW_BYTES, PICTURE_PIECE_RAW_BYTES);
+    const cut = cutMergedBlock(frames);
     const pieces = cut.pieces.map((piece) => compressPiece(rawBytesOf(piece)));
     const { parts, length: blockLength, frameIndex } = layOutBlock(cut, pieces, crc32);
     const number = mergeNumber + 1;

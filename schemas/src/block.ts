@@ -152,6 +152,11 @@ export function cutBlock(frames: readonly PositionedFrame[], pieceRawBytes: numb
   return cutter.cut();
 }
 
+/** The same of a merged block. */
+export function cutMergedBlock(frames: readonly PositionedFrame[]): CutBlock {
+  return cutBlock(frames, MERGED_PIECE_RAW_BYTES, PICTURE_PIECE_RAW_BYTES);
+}
+
 interface OpenPiece {
   readonly number: number;
   readonly payloads: Uint8Array[];

@@ -3,15 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { BlockStore } from '@playhead/ports';
 import { isLost } from '@playhead/ports';
 import type { PositionedFrame, RawPiece } from '@playhead/schemas';
-import {
-  BLOCK_HEADER_BYTES,
-  BlockFault,
-  cutBlock,
-  decodeBlock,
-  layOutBlock,
-  MERGED_PIECE_RAW_BYTES,
-  PICTURE_PIECE_RAW_BYTES,
-} from '@playhead/schemas';
+import { BLOCK_HEADER_BYTES, BlockFault, cutMergedBlock, decodeBlock, layOutBlock } from '@playhead/schemas';
 import { compressPieceWell, decompressPiece } from '@playhead/uploads';
 import type { Runtime } from '../runtime/retry.ts';
 import { orGivenUp, untilDone } from '../runtime/retry.ts';
@@ -60,7 +52,7 @@ export async function mergeStretch(deps: MergeStretchDeps, stretch: Stretch, sig
     }
   }
   if (frames.length === 0) return { summary, parts: [], length: 0, frameIndex: new Uint8Array() };
-  const cut = cutBlock(frames, MERGED_PIECE_RAW_BYTES, PICTURE_PIECE_RAW_BYTES);
+  const cut = cutMergedBlock(frames);
   const compressed: Uint8Array[] = [];
   for (const piece of cut.pieces) compressed.push(await orGivenUp(compress(piece), signal));
   return { summary, ...layOutBlock(cut, compressed, crc32) };
